@@ -1,4 +1,5 @@
-// Starts a command. Where that can't be done it says why, in a line: an old Node, or a clone that was not built.
+// Starts a command. If that is not possible, prints the reason in one line: Node is too old, or the clone was
+// not built.
 const NEEDED = [20, 19];
 const DEFECT = 70;
 

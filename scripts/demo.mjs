@@ -24,7 +24,7 @@ try {
     'task-load a.csv --uuid-fields url | task-exec --http --retries 1 --backoff 10ms..50ms | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
   );
   shell('head -4 out.csv');
-  say('What failed, and why, is in a file of its own.');
+  say('The failed tasks, with the reasons, are in a separate file.');
   shell('cut -c1-60 out.csv.rest.ndjson');
   say('The server is mended. What failed goes into the same pipeline again.');
   await stopServer(server);
@@ -33,7 +33,7 @@ try {
     'task-load out.csv.rest.ndjson | task-exec --http | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
   );
   shell('wc -l out.csv; task-done count done.jsonl');
-  say('All of it once more: the ledger knows that nothing is left to do.');
+  say('Run it again: the ledger shows that no task is left.');
   shell(
     'task-load a.csv --uuid-fields url | task-exec --http | task-save out.csv --fields uuid,id,state,result.status,result.json.ok',
   );

@@ -1,5 +1,5 @@
-// Joins the parts of the build that a command loads at its start: 17 files take less time to find, read and link than 90.
-// esbuild makes a file for each set of entries that share a module, and cannot join such files.
+// Joins the parts of the build that a command loads at its start: Node finds, reads and links 17 files faster
+// than 90. esbuild makes a file for each set of entries that share a module, and cannot join such files.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -16,8 +16,9 @@ const APART = new Set(['task-load', 'save', ...ALONE]);
 const IMPORT = /^import (?:\{([^}]*)\} from )?"\.\/(chunk-\w+\.js)";/gm;
 
 /**
- * Joins chunks that the same commands load, and changes the imports of them in all files of a folder. A file of chunks
- * imports no file that imports it: what a chunk imports is loaded by all commands that load the chunk.
+ * Joins chunks that the same commands load, and changes the imports of them in all files of a folder. Files of
+ * chunks never import each other in a cycle: a command that loads a chunk also loads all that the chunk
+ * imports.
  */
 export async function joinChunks(dist) {
   const names = readdirSync(dist).filter((name) => name.endsWith('.js'));

@@ -16,7 +16,7 @@ export function ready() {
   if (major < 20 || (major === 20 && minor < 19)) {
     throw new Error(`taskpipe needs Node 20.19 or later; this is ${process.versions.node}`);
   }
-  // npm would empty the folder that a link leads to, which other worktrees use.
+  // If the folder is a link, npm would empty its target, which other worktrees use.
   if (!isLink('node_modules') && changed('package-lock.json') > changed('node_modules/.package-lock.json')) {
     run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund');
   }

@@ -36,7 +36,7 @@ const isGood = check(
   '--dir',
   'test',
   '--testTimeout=60000',
-  `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, // tests wait much of the time
+  `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, // more workers than processors: tests mostly wait
   ...reporters,
   ...(renew ? ['cases', 'manual/manual'] : []),
   ...args,

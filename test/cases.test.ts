@@ -1,6 +1,6 @@
 /*
  * Golden cases: each folder in cases/ has a `cmd`, run by bash in a copy of the folder, and what it must print:
- * `stdout`, `stderr` and `code`. `npm run cases` writes these anew; the change is then reviewed as a diff.
+ * `stdout`, `stderr` and `code`. `npm run cases` rewrites these; the change is then reviewed as a diff.
  */
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

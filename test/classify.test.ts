@@ -38,7 +38,7 @@ async function chatService() {
   return { url, seen };
 }
 
-/** Returns what a file of a budget says was spent: the latest claim of each process. */
+/** Returns the spending in the file of a budget: the latest claim of each process. */
 function spentIn(cwd: string): number {
   const claims = new Map<string, number>();
   for (const line of readFileSync(join(cwd, 'out.csv.spent'), 'utf8').split('\n'))

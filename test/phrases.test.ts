@@ -37,12 +37,66 @@ const BANNED: readonly (readonly [phrase: RegExp, better: string, example: strin
   [/\b(whence|whereof|thereof|wherein|therein|amiss)\b/i, 'a plain word', 'finds nothing amiss'],
 ];
 
+/** Phrases that the code is free of, in the form of `BANNED`. Pages may still have them. */
+const BANNED_IN_CODE: typeof BANNED = [
+  [
+    /\bof (its|their) own(?=[.,;:)'"]|$| (and|or|that|which|for|in|with|by|so|as)\b)/i,
+    'its own X, a separate X',
+    'in a folder of its own.',
+  ],
+  [/\bfor ever\b/i, 'forever', 'would wait for ever'],
+  [/\b(is|are|was|were|be) (not |never )?taken for\b/i, 'is mistaken for', 'is not taken for silence'],
+  [/\b(is|are|was|were|be|longer) waited for\b/i, 'X waits for', 'a server that is waited for'],
+  [/\b(do|does|did) not tell\b/i, 'does not report, show', 'if the system does not tell'],
+  [/\b(is|are) (not )?to be [a-z]+ed\b/i, 'will be, must be', 'a task that is not to be started'],
+  [/\bsome \d/i, 'about', 'some 15 bytes'],
+  [/\banew\b/i, 'again', 'makes it anew'],
+  [/\b(at last|in vain)\b/i, 'finally, without success', 'waited in vain'],
+  [/\b(for want of|of no use|such as it (is|was)|at hand)\b/i, 'without, useless', 'of no use'],
+  [/\bgood for (one|two|a|an|many)\b/i, 'valid for', 'a token that is good for one use'],
+  [/\b(come|comes|came) of (it|them|this|that)\b/i, 'the result', 'whatever comes of it'],
+  [/\b(shall|lest|hence|thereby|whereby|upon)\b/i, 'must, otherwise, so', 'the shell shall survive'],
+  [/\bleads? nowhere\b/i, 'is broken, is invalid', 'a link that leads nowhere'],
+];
+
+/** Files that other work rewrites at this time. Remove one from the list once the tests pass without it. */
+const NOT_YET = new RegExp(
+  [
+    ...[
+      'src/core/nats/',
+      'src/queues/nats/',
+      'test/queues/nats/',
+      'src/savers/postgres/',
+      'test/savers/postgres',
+    ],
+    ...['src/stages/exec/exec\\.ts', 'src/stages/exec/batch/batcher\\.ts', 'src/stages/queue/pull\\.ts'],
+    ...[
+      'src/serve/work/feeder\\.ts',
+      'src/executors/http/options\\.ts',
+      'src/executors/worker/worker-program\\.ts',
+    ],
+  ]
+    .map((path) => `^${path}`)
+    .join('|'),
+);
+
 /** Words that a comment must not begin with: begin with a verb (functions) or a noun (all else). */
 const OPENING = /\/\*\*?\s+(?:\*\s+)?(What|How|Whether|Where|Who|Why|When|Tells whether)\b/g;
+
+/** Words that a doc comment must not begin with: "Maximum number of", "Makes X wait", "Reports", "Returns", "Assigns". */
+const DOC_OPENING = /\/\*\*\s+(?:\*\s+)?(Most|Has|Tells|Gives(?! up)|One that|Nothing)\b/g;
 
 /** Doc comment of a function, unless it has only tags, with its first word. */
 const FUNCTION =
   /\/\*\*\s+(?:\*\s+)?([^\s@*]\S*)(?:(?!\*\/).)*\*\/\n\s*(?:export |default |async )*function\b/gs;
+
+/** Doc comment of a class, an interface, a type or a property that is true or false, with its first word. */
+const THING =
+  /\/\*\*\s+(?:\*\s+)?([^\s@*]\S*)(?:(?!\*\/).)*\*\/\n\s*(?:export |abstract )*(?:(?:class|interface|type) \w|(?:readonly )?\w+\??: boolean\b)/gs;
+
+/** Verbs that such a comment must not begin with: "Writer of", "True to write". Words that may be nouns are missing. */
+const ACTION =
+  /^(Accepts|Adds|Appends|Asks|Closes|Commits|Converts|Decides|Draws|Finds|Follows|Gathers|Keeps|Loads|Makes|Opens|Passes|Puts|Reads|Receives|Removes|Replaces|Resolves|Returns|Saves|Sends|Settles|Shows|Skips|Sorts|Splits|Takes|Turns|Uses|Warns|Writes)$/;
 
 /** First word of a sentence about a function: "Returns", "Type-checks". */
 const VERB = /^[A-Z][a-z-]+s[,.]?$/;
@@ -61,16 +115,24 @@ const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { c
 
 const sources = files.filter((name) => /^(src|scripts|test)\/.*\.(ts|mjs)$/.test(name));
 
+const code = files.filter((name) => /^(src|bin|scripts|test)\//.test(name) && !NOT_YET.test(name));
+
 function read(name: string): string {
   return readFileSync(join(root, name), 'utf8');
 }
 
-/** Returns the banned phrases of a line, each with a better one. */
-function bannedIn(line: string): string[] {
-  return BANNED.flatMap(([phrase, better]) => {
-    const match = phrase.exec(line);
-    return match === null ? [] : [`"${match[0]}" (better: ${better})`];
-  });
+/** Returns the banned phrases of files, each with its place and a better phrase. */
+function bannedIn(names: readonly string[], banned: typeof BANNED): string[] {
+  return names.flatMap((name) =>
+    read(name)
+      .split('\n')
+      .flatMap((line, i) =>
+        banned.flatMap(([phrase, better]) => {
+          const match = phrase.exec(line);
+          return match === null ? [] : [`${name}:${i + 1}: "${match[0]}" (better: ${better})`];
+        }),
+      ),
+  );
 }
 
 /** Returns places where a word in a comment is wrong, as `file:line: "word"`. */
@@ -81,7 +143,7 @@ function wordsIn(name: string, comment: RegExp, isRight: (word: string) => boole
   );
 }
 
-/** Returns the sentences of a line of Markdown that are too long. The cells of a table are texts of their own. */
+/** Returns the sentences of a line of Markdown that are too long. Each cell of a table is a separate text. */
 function longSentences(line: string): string[] {
   const texts = line.startsWith('|') ? line.split(/(?<!\\)\|/) : [line];
   return texts
@@ -91,20 +153,18 @@ function longSentences(line: string): string[] {
 }
 
 test('comments, titles, messages and documents are free of the phrases that the rules of language ban', () => {
-  const found = files.flatMap((name) =>
-    read(name)
-      .split('\n')
-      .flatMap((line, i) => bannedIn(line).map((phrase) => `${name}:${i + 1}: ${phrase}`)),
-  );
-  expect(found).toEqual([]);
+  expect(bannedIn(files, BANNED)).toEqual([]);
+  expect(bannedIn(code, BANNED_IN_CODE)).toEqual([]);
 });
 
 test('each banned phrase is found in its example', () => {
-  for (const [phrase, , example] of BANNED) expect(example).toMatch(phrase);
+  for (const [phrase, , example] of [...BANNED, ...BANNED_IN_CODE]) expect(example).toMatch(phrase);
 });
 
 test('comments begin with a verb or a noun', () => {
   expect(sources.flatMap((name) => wordsIn(name, OPENING, () => false))).toEqual([]);
+  const own = sources.filter((name) => code.includes(name));
+  expect(own.flatMap((name) => wordsIn(name, DOC_OPENING, () => false))).toEqual([]);
 });
 
 test('the doc comment of a function begins with a verb', () => {
@@ -113,6 +173,16 @@ test('the doc comment of a function begins with a verb', () => {
     ...text.matchAll(FUNCTION),
   ]);
   expect(bad?.[1]).toBe('The');
+});
+
+test('the doc comment of a class, an interface, a type or a boolean begins with a noun', () => {
+  const own = sources.filter((name) => code.includes(name));
+  expect(own.flatMap((name) => wordsIn(name, THING, (word) => !ACTION.test(word)))).toEqual([]);
+  const bad = [
+    '/** Writes rows. */\nexport class Rows {}',
+    '/** Writes rows. */\n  readonly writes?: boolean;',
+  ];
+  for (const text of bad) expect([...text.matchAll(THING)].map(([, word]) => word)).toEqual(['Writes']);
 });
 
 test('no sentence of a page is longer than 40 words', () => {

@@ -34,7 +34,7 @@ export function openData(folder, port) {
       file(`curl-large-${count}.txt`, (path) => writeCurlLarge(path, count, port, join(folder, 'bodies'))),
     /** Returns the path of a list of the same urls. */
     urlsLarge: (count) => file(`large-${count}.txt`, (path) => writeUrlsLarge(path, count, port)),
-    /** Returns the path of tasks of as many hosts. */
+    /** Returns the path of tasks that each have a different host. */
     hosts: (count) => file(`hosts-${count}.ndjson`, (path) => writeHosts(path, count, port)),
     /** Returns the path of a configuration of curl with the same urls. */
     curlHosts: (count) => file(`curl-hosts-${count}.txt`, (path) => writeCurlHosts(path, count, port)),

@@ -1,6 +1,6 @@
-// DuckDB as a peer: `duckdb.mjs load|save THREADS FILE`. It reads a file with all values as text and writes the records to
-// stdout: CSV to JSON with the MD5 of `url`, or NDJSON to CSV. `duckdb.mjs parquet THREADS FILE OUT` writes NDJSON to a
-// Parquet file. THREADS: a number, or `all`.
+// DuckDB for comparison: `duckdb.mjs load|save THREADS FILE`. It reads a file with all values as text and
+// writes the records to stdout: CSV to JSON with the MD5 of `url`, or NDJSON to CSV. `duckdb.mjs parquet
+// THREADS FILE OUT` writes NDJSON to a Parquet file. THREADS: a number, or `all`.
 import { availableParallelism } from 'node:os';
 import { DuckDBInstance } from '@duckdb/node-api';
 

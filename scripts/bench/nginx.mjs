@@ -1,4 +1,5 @@
-// A web server for the benchmarks: nginx on a free port of the loopback, as the current user, in a folder of its own.
+// A web server for the benchmarks: nginx on a free port of the loopback, as the current user, in its own
+// folder.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';

@@ -11,7 +11,7 @@ const file = join(root, 'docs/benchmarks.md');
 export const HEAD = `| ratio | asked | work | beside | ours | theirs | memory, ours | name |
 | ---: | ---: | --- | --- | ---: | ---: | ---: | --- |`;
 
-/** Benchmarks that are programs of their own, with the headings of their tables. */
+/** Benchmarks that are separate programs, with the headings of their tables. */
 export const SECTIONS = {
   queue: 'task-queue on Redis and PostgreSQL, beside RQ and Celery on the same Redis',
   serve: 'task-serve, beside a bare Fastify route that writes to the same store',
@@ -43,7 +43,7 @@ function cells(...all) {
 }
 
 /**
- * Writes the page. Rows that were not measured now stay as they were, because each is a comparison by itself.
+ * Writes the page. Rows that this run did not measure stay as they were: each row is a separate comparison.
  * @param results `measured` and `commands`: lines by the name of their row; `sections`: tables by name
  * @param names names of all rows, in order
  */

@@ -10,7 +10,7 @@ function numbersFrom(seed) {
 }
 
 const STATES = ['CA', 'NY', 'TX', 'WA', 'MA'];
-/** Cells of real tables: words, quotes, commas, numbers, several scripts, nothing. */
+/** Cells of real tables: words, quotes, commas, numbers, several scripts, empty cells. */
 const CELLS = [
   ...['Main Street 12', 'Größenwahn, GmbH', '"quoted"', '北京市朝阳区', '12.50', '', "O'Neill & Sons", '-3'],
   ...['a, b and c', 'Žluťoučký kůň', '2026-01-31T12:00:00Z', 'yes', '東京都', 'x'.repeat(40), '0', '\t'],
@@ -77,7 +77,7 @@ function nested(i, { urlOf, random }) {
   return record;
 }
 
-/** Returns a text of some 2 KB, in several paragraphs. */
+/** Returns a text of about 2 KB, in several paragraphs. */
 function text(random) {
   const words = Array.from({ length: 450 }, () => WORDS[random(WORDS.length)]);
   return words

@@ -38,7 +38,7 @@ export function table(data, rows) {
   const curlLarge = ['curl', '-s', '--parallel', '--parallel-max', '10', '--create-dirs'];
   curlLarge.push('--config', data.curlLarge(20));
   const lookups = ours('task-exec', '--http', '-j', '100', '--resolver', `127.0.0.1:${data.port}`, quiet);
-  /** Returns a command for which the slow DNS server is that of the system, as root may arrange. */
+  /** Returns a command that runs with the slow DNS server as the DNS server of the system; needs root. */
   const slowly = (...words) => [
     ...['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', data.resolv],
     ...words,
@@ -132,7 +132,7 @@ export function table(data, rows) {
         { ...reads(part(1000), ['parallel', '-j2', '/bin/true']), name: 'GNU parallel -j2', least: 5 },
         {
           ...reads(few, ['xargs', '-d', '\\n', '-P2', '-n1', '/bin/true']),
-          name: 'xargs -P2, which keeps nothing of what they write (the aim)',
+          name: 'xargs -P2, which keeps none of their output (the aim)',
         },
       ],
     },

@@ -83,12 +83,12 @@ function bench(name) {
   ]);
 }
 
-/** Returns the program of a peer, also behind `unshare`. */
+/** Returns the program of a peer, also if it is started by `unshare`. */
 function programOf({ stages: [words] }) {
   return words[0] === 'unshare' ? words[6] : words[0];
 }
 
-/** Runs a benchmark that is a program of its own. Returns the table that it prints. */
+/** Runs a benchmark that is a separate program. Returns the table that it prints. */
 function tableOf(name) {
   const { status, stdout } = spawnSync(process.execPath, [join(root, 'scripts/bench', `${name}.mjs`)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -22,7 +22,7 @@ const { values } = parseArgs({
 });
 const clients = Number(values.clients);
 
-/** Serves the peer: the code that one would write in a minute. */
+/** Serves the peer: the shortest code that does the same. */
 async function serveBare(port) {
   const [{ default: fastify }, { default: Database }] = await Promise.all([
     import('fastify'),
@@ -58,7 +58,7 @@ async function freePort() {
  */
 async function measure(command, port) {
   const cwd = mkdtempSync(join(tmpdir(), 'taskpipe-bench-'));
-  // A group of its own, so that its workers end with it.
+  // Its own process group, so that its workers end with it.
   const server = spawn(process.execPath, command, {
     ...{ cwd, detached: true },
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -1,4 +1,5 @@
-// A function for the benchmarks of `--batch`: it only waits for a turn of the event loop, as I/O does at least, once a task.
+// A function for the benchmarks of `--batch`: once per task, it waits for one turn of the event loop, the least
+// that I/O takes.
 import { setImmediate } from 'node:timers/promises';
 
 export default async () => {

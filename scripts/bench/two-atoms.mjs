@@ -1,4 +1,4 @@
-// The flow of the benchmark `flow`: two atoms, of which the second needs what the first provides.
+// The flow of the benchmark `flow`: two atoms; the second needs a value that the first provides.
 import { linear, task } from '../../dist/flow.js';
 
 export default linear('two').add(

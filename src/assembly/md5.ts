@@ -1,6 +1,4 @@
-/*
- * MD5 (RFC 1321), step by step as the RFC writes it: the twin of `src/core/ids/md5.ts`.
- */
+/* MD5 (RFC 1321), in the steps of the RFC; the same algorithm as `src/core/ids/md5.ts`. */
 
 let a0: u32 = 0;
 let b0: u32 = 0;

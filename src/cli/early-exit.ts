@@ -6,7 +6,7 @@ const WAITS =
 const EXITS =
   'process.exit ended the stage before its work was done: a --module or --flow must throw, or call ctx.stop()';
 
-/** Exit code of the work that is done. */
+/** Exit code of the finished work; undefined before its end. */
 let final: number | undefined;
 
 /** Sets the exit code of the process, also for a later `process.exit(0)` of user code. */
@@ -16,8 +16,8 @@ export function leaveWith(code: number): void {
 }
 
 /**
- * Has `process.reallyExit`, which some libraries call, end the process as `process.exit` does. That calls it, too, once
- * it is exiting.
+ * Makes `process.reallyExit`, which some libraries call, end the process as `process.exit` does. `process.exit`
+ * itself calls `reallyExit` while it exits.
  */
 export function withoutReallyExit(): void {
   const own = process as unknown as { reallyExit(code?: number): never; readonly _exiting?: boolean };
@@ -25,7 +25,7 @@ export function withoutReallyExit(): void {
   own.reallyExit = (code) => (own._exiting === true ? reallyExit.call(process, code) : process.exit(code));
 }
 
-/** Writes the records that are not written yet. Returns the end of a message about unfinished tasks. */
+/** Writes the records that are not written yet. Returns a message about the unfinished tasks. */
 function rescued(): string {
   const unfinished = rescueNow();
   return unfinished === undefined ? '' : `; ${unfinishedWords(unfinished)}`;

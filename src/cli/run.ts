@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly version: string;
 }
 
-/** Parts of which the `Io` of a command is made. */
+/** Parts of the `Io` of a command. */
 interface Parts extends RunOptions {
   readonly terminal: Terminal | undefined;
   readonly mode: ProgressMode;
@@ -61,7 +61,10 @@ export async function run(options: RunOptions): Promise<number> {
   const isQuiet = values.quiet === true;
   const warn = (message: string): void => void process.stderr.write(`${name}: ${escapeControls(message)}\n`);
   let hasBegun = false;
-  /** Called after a signal. Returns whether no work has begun, and says so. An error is then the end of a wait. */
+  /**
+   * Called after a signal. Returns whether no work has begun, and reports that. An error then only means that a
+   * wait has ended.
+   */
   const stopsBeforeWork = (): boolean => {
     if (hasBegun) return false;
     if (!isQuiet) warn('stopped before it read a task');
@@ -131,7 +134,7 @@ function openGuest(
 ): { watchdog: Watchdog | undefined } {
   withoutStreams();
   withoutReallyExit();
-  if (threads !== undefined) return { watchdog: undefined }; // they leave this thread free to hear signals
+  if (threads !== undefined) return { watchdog: undefined }; // they leave this thread free to receive signals
   const watchdog = openWatchdog({ name, grace: grace as number, signals: SIGNALS }, stop.heard);
   stop.beforeEnd(watchdog.close);
   stop.stopping.addEventListener('abort', () => {
@@ -157,7 +160,7 @@ function ioOf(parts: Parts): Io {
     stdin(until) {
       begun();
       if (isTyped()) {
-        shown.end(); // the line would be drawn over what the user types
+        shown.end(); // the line would be drawn over the input of the user
         if (!isQuiet) warn('reading from the terminal; end with Ctrl-D');
       }
       return stdin(AbortSignal.any([until, stop.aborting, ended]), (stream) => {
@@ -208,13 +211,13 @@ function onCancel(take: (uuid: string) => void): void {
   process.on('message', (message) => {
     const { cancel, ping } = (message ?? {}) as { cancel?: unknown; ping?: unknown };
     if (typeof cancel === 'string') take(cancel);
-    if (ping !== undefined) answer(); // which tells that user code does not block this thread
+    if (ping !== undefined) answer(); // which shows that user code does not block this thread
   });
   process.channel?.unref(); // it need not keep the stage alive
   answer(); // the stage is ready: work that blocks it from now on is noticed
 }
 
-/** Returns the text to print instead of running the command; undefined if the command is to run. */
+/** Returns the text to print instead of running the command; undefined to run the command. */
 async function textFor(
   command: Command,
   values: Arguments['values'],

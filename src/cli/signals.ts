@@ -15,7 +15,7 @@ export interface Stop {
   /** Called after the work: from now on a signal ends the process. */
   over(): void;
   /**
-   * Called by the watchdog, which hears signals too: acts on one that the listeners here did not get.
+   * Called by the watchdog, which receives signals too. Acts on a signal that the listeners here did not get.
    * @param count signals until then
    */
   heard(signal: NodeJS.Signals, count: number): void;
@@ -61,7 +61,7 @@ const STARTING = 500;
 /**
  * Listens for signals: the first asks to stop, the second to leave at once. The process ends by the signal if it does
  * not leave within a second, for example because a file cannot be opened; a third signal ends it at once.
- * @param isStarting tells whether the stage has begun no work yet. Then the first signal acts as the second.
+ * @param isStarting returns whether the stage has begun no work yet. If so, the first signal acts as the second.
  */
 export function listenForSignals(isStarting: () => boolean): Stop {
   const stopping = new AbortController();
@@ -73,7 +73,7 @@ export function listenForSignals(isStarting: () => boolean): Stop {
   };
   let close = async (): Promise<unknown> => undefined;
   const end = async (name: NodeJS.Signals): Promise<void> => {
-    for (const one of SIGNALS) process.removeAllListeners(one); // those of user code would keep the process alive, too
+    for (const one of SIGNALS) process.removeAllListeners(one); // listeners of user code would keep the process alive, too
     await close();
     process.kill(process.pid, name); // not exit(), which waits for file operations that hang
   };
@@ -90,7 +90,7 @@ export function listenForSignals(isStarting: () => boolean): Stop {
     }
   };
   for (const name of SIGNALS) process.on(name, listener);
-  if (!SIGNALS.includes('SIGHUP')) process.on('SIGHUP', () => {}); // else it ends the process
+  if (!SIGNALS.includes('SIGHUP')) process.on('SIGHUP', () => {}); // otherwise the signal ends the process
   return {
     stopping: stopping.signal,
     aborting: aborting.signal,
@@ -117,7 +117,7 @@ export interface Escapes {
 
 /**
  * Listens for uncaught errors, such as one thrown by a timer or a rejected promise without await. The first
- * asks to stop, the second to leave at once. One after the work sets the exit code.
+ * asks to stop, the second to leave at once. An error after the work sets the exit code.
  * @param warn writes a line to stderr
  */
 export function listenForEscapes({ stop, leave }: Stop, warn: (message: string) => void): Escapes {

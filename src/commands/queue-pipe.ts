@@ -6,14 +6,17 @@ import { scrubbed } from '../core/options/secrets.ts';
 export interface QueuePipe {
   /** Command line of `task-queue ack`, without secrets. */
   readonly ack: string;
-  /** True if a later stage is task-save, which says what the queue does. */
+  /** True if a later stage is task-save, which then reports what the queue does. */
   readonly isSaidLater: boolean;
 }
 
 /** Hint about failed tasks in such a pipe. */
 export const QUEUE_HINT = 'the queue delivers failed tasks again, or lists them: task-queue dead';
 
-/** Returns the end of the pipe if a later stage is `task-queue ack`; undefined if not, or if the system does not tell. */
+/**
+ * Returns the end of the pipe if a later stage is `task-queue ack`; undefined if there is none, or if the
+ * system does not show it.
+ */
 export function queuePipeOf({ isPiped, laterStages }: Io): QueuePipe | undefined {
   if (!isPiped) return undefined;
   const stages = laterStages();

@@ -170,7 +170,7 @@ async function* fromOperands(uuids: readonly string[]): AsyncGenerator<readonly 
 const MARKING = ['mark', 'unmark'];
 
 /**
- * Refuses one file for two uses: a ledger that is marked with its own lines would grow for ever.
+ * Refuses one file for two uses: a ledger that is marked with its own lines would grow forever.
  * @throws {TaskpipeError} `USAGE`
  */
 function checkFiles(verb: string, ledger: string, rejects: string | undefined, hasOperands: boolean): void {
@@ -181,7 +181,7 @@ function checkFiles(verb: string, ledger: string, rejects: string | undefined, h
   else checkPlaces(written, [place, ...read]);
 }
 
-/** Returns what is wrong with the operands and what to type instead; undefined if they are valid. */
+/** Returns the fault of the operands, with what to type instead; undefined if they are valid. */
 function usageFault(
   verb: string | undefined,
   place: string | undefined,

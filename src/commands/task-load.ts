@@ -74,7 +74,7 @@ export const command: Command = defineCommand({
         await rejects.flush();
       }
     } catch (error) {
-      // A later stage may get the signal first, and close the pipe.
+      // A later stage may receive the signal first, and close the pipe.
       const isGone = error instanceof TaskpipeError && error.code === 'PIPE';
       if (isGone && io.stopping.aborted) io.info(summary(tasks, rejects.count, values.rejects, true));
       throw error;

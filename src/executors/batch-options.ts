@@ -18,15 +18,15 @@ export const batchOptions = {
     defaultText: '1s',
     details: 'With 0, a batch has the tasks that have arrived together.',
   }),
-  /** Size of the records of one batch, in bytes. A larger record is a batch of its own. Default 1 MiB. */
+  /** Maximum size of the records of one batch, in bytes. A larger record is sent alone. Default 1 MiB. */
   batchBytes: size('most bytes of records in one batch', { defaultText: '1MB' }),
-  /** Attribute whose value all tasks of a batch have in common. Default: none. */
+  /** Attribute that has the same value in all tasks of a batch. Default: none. */
   batchBy: text('put only tasks with the same value of this attribute into one batch', {
     placeholder: 'NAME',
   }),
   /**
-   * Failures of a whole batch that call its tasks again in halves, until the task at fault is alone: `auto` those that may
-   * be caused by one task, `always`, or `never`. Default `auto`.
+   * Failures of a whole batch after which its tasks are called again in halves, to find the task at fault: `auto`
+   * (failures that one task may have caused), `always`, or `never`. Default `auto`.
    */
   batchSplit: choice(
     'when a batch fails as a whole: call its tasks again in halves, until the task at fault is alone',

@@ -9,13 +9,13 @@ export interface Outcome {
   /** Reason of the failure; absent on success. */
   readonly error?: Failure;
   /**
-   * State of the record, if it says more than whether there is an error: a flow that was reverted, or one that
-   * was stopped before its end (`PENDING`). Default: `FAILURE` with an error, `SUCCESS` without.
+   * State of the record, if neither default fits: a flow that was reverted, or one that was stopped before its end
+   * (`PENDING`). Default: `FAILURE` with an error, `SUCCESS` without.
    */
   readonly state?: State;
   /** Present if the failure may be temporary, so that another attempt makes sense. */
   readonly retry?: RetryHint;
-  /** Stack of what was thrown, for events. */
+  /** Stack of the thrown value, for events. */
   readonly stack?: string;
   /** Record to pass on in place of the task, with further attributes: the place of a page, for example. */
   readonly task?: Task;
@@ -25,17 +25,22 @@ export interface Outcome {
   readonly isStored?: boolean;
   /** Time for which nothing more starts in the lane, in milliseconds: a limit of its server is used up. */
   readonly pause?: number;
-  /** Limits that the server told, for the lane of the task. */
+  /** Limits that the server reported, for the lane of the task. */
   readonly told?: readonly ToldLimit[];
-  /** Number of tasks of the call, if this is the outcome of a whole call: what its result says of costs is for all of them. */
+  /**
+   * Number of tasks of the call, if this is the outcome of a whole call: the costs in its result are for all of them.
+   */
   readonly sharedBy?: number;
-  /** Present if the attempt has not ended: the rest of it waits for a lane. Besides it, only `pause` counts. */
+  /**
+   * Present if the attempt has not ended: the rest of it waits for a lane. All other members except `pause` are then
+   * ignored.
+   */
   readonly moved?: Move;
 }
 
 /**
- * Outcome of one call for several tasks: one for each, in their order; or that of the whole call, which says nothing of a
- * single task.
+ * Outcome of one call for several tasks: one for each, in their order; or one of the whole call, which says nothing
+ * about a single task.
  */
 export type BatchOutcome = readonly Outcome[] | WholeOutcome;
 
@@ -49,7 +54,7 @@ export interface WholeOutcome {
   readonly halves: 'now' | 'later' | 'never';
 }
 
-/** Limit of a server, as of an answer. */
+/** Limit of a server, as an answer reports it. */
 export interface ToldLimit {
   /** Name of the cost that it limits, such as `tokens`. */
   readonly name: string;
@@ -81,11 +86,11 @@ export interface RetryHint {
   /** Wait that the other side asked for, in milliseconds. Absent: backoff of the stage. */
   readonly after?: number;
   /**
-   * Set if the wait applies to the whole lane, not only to this task. Without `after`, the stage finds the wait: it
+   * Set if the wait applies to the whole lane, not only to this task. Without `after`, the stage chooses the wait: it
    * doubles with each refusal.
    */
   readonly pauseLane?: boolean;
-  /** Set if the attempt did a part of the work, which the next one need not do. It does not count as a retry. */
+  /** Set if the attempt did a part of the work that the next one does not repeat. It does not count as a retry. */
   readonly hasProgress?: boolean;
 }
 
@@ -135,14 +140,14 @@ export interface Executor {
    */
   batchKey?(task: Task): string | Failure;
   /**
-   * Called whenever the input has ended and no task waits: only those that fail may come again. Work that is done in
-   * batches need not wait for more.
+   * Called whenever the input has ended and no task waits: from then on only retries follow. Work in batches need not
+   * wait for further tasks.
    */
   drained?(): void;
   /** Set if the work may add tasks. The stage must then remember the uuids it has seen. */
   readonly finds?: boolean;
   /**
-   * Returns what would be done, in one line, for `--dry-run`.
+   * Returns a one-line description of the work, for `--dry-run`.
    * @param ordinal position of the task in the input, from 0
    */
   describe(task: Task, ordinal?: number): string;
@@ -171,7 +176,7 @@ export interface Setting {
   readonly print: (line: string) => void;
   /** Writes a message to stderr, unless `--quiet` was given. */
   readonly info: (message: string) => void;
-  /** True if a report is wanted that has the times of parts of tasks. */
+  /** True to measure the times of parts of tasks, for the report. */
   readonly measures?: boolean;
   /** Called for state changes inside a task, if events are wanted. */
   readonly notify?: Notify | undefined;

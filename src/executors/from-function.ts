@@ -5,15 +5,15 @@ import type { Executor, Outcome } from './contract.ts';
 
 /** Context of a function, besides its task. */
 export interface WorkContext {
-  /** Aborted when the work should be given up: it is cancelled, or the stage leaves. */
+  /** Aborted when the work should stop: it was cancelled, or the stage leaves. */
   readonly signal: AbortSignal;
   /** Number of the attempt, from 1. */
   readonly attempt: number;
 }
 
 /**
- * Work as a function. What it returns is the result, as JSON; undefined means none. What it throws makes the
- * task a FAILURE with the `code` of the error, else `ERROR`; an error whose `retry` is true is retried.
+ * Work as a function. Its return value is the result, as JSON; undefined means no result. If it throws, the task
+ * becomes a FAILURE with the `code` of the error, else `ERROR`; an error whose `retry` is true is retried.
  */
 export type Work = (task: Task, context: WorkContext) => unknown;
 
@@ -44,8 +44,8 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 export type Settled = { readonly value: unknown } | { readonly thrown: unknown };
 
 /**
- * Waits for a promise of user code. Never rejects: `await` alone copes with one that has a `then` or a `constructor` of
- * its own.
+ * Waits for a promise of user code. Never rejects: unlike `then`, `await` works for a promise with its own `then` or
+ * `constructor`.
  */
 export async function settledOf(promise: PromiseLike<unknown>): Promise<Settled> {
   try {
@@ -86,7 +86,9 @@ function outcomeOf(settled: Settled): Outcome {
   return 'value' in settled ? success(settled.value) : failure(settled.thrown);
 }
 
-/** Returns the outcome of a function that returned a value: its JSON, or a failure that says what it was. */
+/**
+ * Returns the outcome of a function that returned a value: its JSON, or a failure that names the type of the value.
+ */
 export function success(value: unknown): Outcome {
   const { text, fault } = userJson(value);
   if (fault !== undefined)

@@ -16,16 +16,16 @@ import { processOptions, TIMEOUT } from './program/options.ts';
 import type * as worker from './worker/index.ts';
 import { workerHelp, workerOptions } from './worker/options.ts';
 
-/** Kind of work: its option, and how its executor is made from the values of the options. */
+/** Kind of work: its option, and the function that makes its executor from the values of the options. */
 interface Kind {
   readonly option: Option<unknown>;
-  /** Help of this kind alone: what it reads from a record, and what it returns. */
+  /** Help of this kind alone: the attributes that it reads, and its result. */
   readonly help: string;
   /** Default of `--timeout`, in milliseconds. */
   readonly timeout: number;
   /** Present if its timeout may be a percentage of the median time. */
   readonly knowsMedian?: true;
-  /** Present if it calls user code in this process. */
+  /** Set if it calls user code in this process. */
   readonly callsUserCode?: true;
   make(values: Readonly<Record<string, unknown>>, setting: Setting): Promise<Executor>;
 }

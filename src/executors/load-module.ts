@@ -8,7 +8,7 @@ export type Exports = Readonly<Record<string, unknown>>;
 
 /**
  * Loads a user module: JavaScript with Node, TypeScript by removing its types. It may import `taskpipe` and
- * `taskpipe/flow` even if no such package is installed near it.
+ * `taskpipe/flow` even if the package is not installed in its folders.
  * @param file relative to the working directory
  * @param option that names the module, such as `--flow`, for messages
  * @throws {TaskpipeError} `IO` if there is no such file, `USAGE` if it cannot be loaded
@@ -74,8 +74,8 @@ async function fail(file: string, option: string, error: unknown, path: string):
 }
 
 /**
- * Finds the place of a syntax error: Node tells only the reason, jiti also the place. No code has run, because
- * the module was not even linked.
+ * Finds the place of a syntax error: Node reports only the reason, jiti also the place. No code has run, because the
+ * module was not even linked.
  */
 async function findPlace(path: string): Promise<string | undefined> {
   try {
@@ -89,13 +89,13 @@ async function findPlace(path: string): Promise<string | undefined> {
 /** Returns place and reason from an error of jiti's parser. */
 function placeIn(error: unknown): string | undefined {
   const [, why, place, column] = /ParseError: (.*?)\s*\n\s*(\S.*:\d+):(\d+)/.exec(messageOf(error)) ?? [];
-  return why === undefined ? undefined : `${place}:${Number(column) + 1}: ${why}`; // columns are counted from 1 elsewhere
+  return why === undefined ? undefined : `${place}:${Number(column) + 1}: ${why}`; // jiti counts columns from 0
 }
 
 /** Our own folder: its places in a stack do not help users. */
 const OWN = new URL('.', import.meta.url).pathname;
 
-/** Returns where a module threw while it was loaded: the first place of its stack in a user file. */
+/** Returns the place where a module threw while it was loaded: the first entry of its stack in a user file. */
 function frameIn(error: unknown, path: string): string {
   if (!(error instanceof Error) || firstLine(error.message).includes(path)) return '';
   for (const [, place = ''] of (error.stack ?? '').matchAll(

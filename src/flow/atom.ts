@@ -45,11 +45,11 @@ export interface AtomContext {
   readonly store: Inputs;
   /** Signal that is aborted if the atom must stop: its timeout has passed, or the process is exiting. */
   readonly signal: AbortSignal;
-  /** True if an earlier process was killed during this call. The call may have had its effects already. */
+  /** True if an earlier process was killed during this call: the call may have had effects already. */
   readonly isRepeated: boolean;
   /**
-   * Tells listeners and `--events` how much of the work is done. It does nothing after the end of the call, or if the
-   * part differs by less than 0.001 from the last one told.
+   * Reports the progress of the work to listeners and `--events`. It does nothing after the end of the call, or if
+   * the part differs by less than 0.001 from the last reported one.
    * @param part from 0 to 1
    * @throws {TaskpipeError} `USAGE` if it is anything else
    */
@@ -61,7 +61,7 @@ export type Hook = (inputs: Inputs, context: AtomContext) => unknown;
 
 /** Reason why an atom is reverted. */
 export interface Undoing {
-  /** Result of its `execute`, also one that is not JSON and so failed the atom; undefined if it threw. */
+  /** Result of its `execute`, even if the result is not JSON and so made the atom fail; undefined if it threw. */
   readonly result: unknown;
   /** Failure of its own `execute`; undefined if that succeeded. */
   readonly failure: Failure | undefined;
@@ -147,7 +147,7 @@ export function toAtom(given: unknown, flow: string): Atom {
     throw noAtom(flow, `${describe(given)}; an atom has a name and a function execute`);
   if (typeof atom.name !== 'string' || atom.name === '')
     throw noAtom(flow, `an atom without a name (its name is ${JSON.stringify(atom.name)})`);
-  // An instance of a class may have any members of its own.
+  // An instance of a class may have further members.
   if (Object.getPrototypeOf(atom) === Object.prototype)
     checkOptions(`flow "${flow}": atom "${atom.name}"`, atom, {}, ATOM_NAMES);
   return checkFunctions(flow, atom);

@@ -1,14 +1,14 @@
 import { put } from './named.ts';
 
 /**
- * Function that returns true if the part that its link leads to may run.
- * @param results results of the atoms that links with deciders lead from, by atom name; those of ignored
- *   atoms and of flows are absent
+ * Function that returns true if the target of its link may run.
+ * @param results results of the source atoms of links with deciders, by atom name; without those of ignored atoms and
+ *   of flows
  */
 export type Decider = (results: Readonly<Record<string, unknown>>) => boolean;
 
 /**
- * Extent of what is ignored if a decider says no. The atom itself always is.
+ * Parts to ignore if a decider says no. The atom itself always is.
  * - `ALL`: also everything after it.
  * - `FLOW`: also the tasks after it in the same flow, up to a nested flow.
  * - `NEIGHBORS`: also the tasks directly after it.
@@ -27,7 +27,7 @@ export interface Gate {
   readonly depth: Depth;
 }
 
-/** State of an atom that a link with a decider leads from. */
+/** State of an atom that is the source of a link with a decider. */
 export interface AtomView {
   readonly name: string;
   readonly isIgnored: boolean;
@@ -43,7 +43,7 @@ function answerOf(answer: unknown): boolean {
 
 /**
  * Asks all deciders of an atom, except those on links from ignored atoms.
- * @returns the depth of what to ignore; undefined if the atom may run
+ * @returns the depth to ignore; undefined if the atom may run
  * @throws any error of a decider
  */
 export function refusal(gates: readonly Gate[], see: (atom: number) => AtomView): Depth | undefined {

@@ -1,5 +1,5 @@
 /*
- * taskpipe/flow: tasks that belong together, and are reverted when one of them fails. plan/ checks a flow
+ * taskpipe/flow: tasks that belong together and are reverted together if one of them fails. plan/ checks a flow
  * before it runs, run/ runs it, draw/ draws it. Must not know records or stages.
  */
 export {

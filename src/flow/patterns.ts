@@ -27,13 +27,13 @@ export interface FlowOptions {
 }
 
 export interface LinkOptions {
-  /** Function that decides if the second part runs. Default: it runs. */
+  /** Function that decides whether the second part runs. Default: it runs. */
   readonly decider?: Decider;
-  /** Extent of what is ignored if the decider says no. Default `ALL`: the part and everything after it. */
+  /** Parts to ignore if the decider says no. Default `ALL`: the part and everything after it. */
   readonly depth?: Depth;
 }
 
-/** Mark of a flow, also of one made by another copy of this package: a flow file may import its own copy. */
+/** Mark of a flow. It is the same in every copy of this package, because a flow file may import its own copy. */
 const BRAND = 'taskpipe.flow' as const;
 
 /** Atoms and flows that belong together. A flow only describes the work; an engine does it. */

@@ -16,7 +16,7 @@ export type Decision = 'RETRY' | 'REVERT' | 'REVERT_ALL';
 
 /** One try of a flow. */
 export interface Try {
-  /** Value that the controller's `execute` returned for this try. */
+  /** Value that `execute` of the controller returned for this try. */
   readonly result: unknown;
   /** Failures in this try, by atom name. */
   readonly failures: Readonly<Record<string, Failure>>;
@@ -65,7 +65,7 @@ const RETRY_NAMES: Names<Retry> = {
 };
 
 /**
- * Checks a controller. An instance of a class may have any members of its own.
+ * Checks a controller. An instance of a class may have further members.
  * @throws {TaskpipeError} `USAGE` if it has no `onFailure`, or an unknown member
  */
 export function checkRetry(flow: string, retry: Retry): void {
@@ -111,7 +111,7 @@ export function forEach(values: Iterable<unknown>, { revertAll = false, ...optio
   const { text = '[]', fault } = userJson([...values]);
   if (fault !== undefined)
     throw new TaskpipeError('USAGE', `the values of forEach() must be JSON; got ${fault}`);
-  const all = JSON.parse(text) as unknown[]; // as results of earlier tries are
+  const all = JSON.parse(text) as unknown[]; // values as JSON, like the results of earlier tries
   const givenUp = givingUp(revertAll);
   return {
     ...options,
@@ -143,7 +143,7 @@ function givingUp(revertAll: boolean): Decision {
 }
 
 function listOf(input: string, values: unknown): unknown[] {
-  const { text = '[]' } = userJson(values); // as results of earlier tries are
+  const { text = '[]' } = userJson(values); // values as JSON, like the results of earlier tries
   if (Array.isArray(values)) return JSON.parse(text) as unknown[];
   throw Object.assign(new Error(`"${input}" must be an array to try its values`), { code: 'INPUT' });
 }

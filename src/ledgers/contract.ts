@@ -6,7 +6,7 @@ export interface Entry {
   readonly uuid: string;
   /** Set if the task is taken back, so that it runs again. */
   readonly undone?: true;
-  /** Set, with `undone`, if its row is no longer in the output either. */
+  /** Set, together with `undone`, if its row was removed from the output too. */
   readonly gone?: true;
   /** End of its row in the output that the writer was opened for, in bytes from the start of the file. */
   readonly end?: number;
@@ -27,7 +27,7 @@ export interface OutputHistory {
   /** Uuids whose rows are in the output. */
   readonly saved: IdSet;
   /**
-   * Uuids that were taken back since. Their rows may still be in the output. A JSONL ledger also gives uuids
+   * Uuids that were taken back since. Their rows may still be in the output. A JSONL ledger also returns uuids
    * without a row in this output.
    */
   readonly undone: IdSet;
@@ -44,7 +44,7 @@ export interface OutputHistory {
    * between.
    */
   readonly verifiedEnd: number;
-  /** True if a power loss has left a hole in the ledger since all rows were last checked. */
+  /** True if a power loss has left a hole in the ledger after the last check of all rows. */
   readonly hasGap: boolean;
 }
 
@@ -73,7 +73,7 @@ export interface Ledger {
   list(): AsyncIterable<readonly string[]>;
   /** Returns the rows, the seal and the known size of one output. @param output path of the output */
   history(output: string): Promise<OutputHistory>;
-  /** Lists the uuids that were ever named with an output, some of them more than once. */
+  /** Lists all uuids that entries name with an output, some of them more than once. */
   rowsIn(output: string): AsyncIterable<readonly string[]>;
   /**
    * Opens the ledger for writing until `close()`. Creates it if it does not exist.
@@ -96,8 +96,8 @@ export interface Ledger {
 /** A ledger that is open for writing. */
 export interface LedgerWriter {
   /**
-   * Adds entries. If it throws, an unknown part of them was added. With `sync`, they are on the disk when the
-   * promise resolves; a ledger in Redis leaves that to the server.
+   * Adds entries. If it throws, an unknown part of them was added. With `sync`, they are on the disk when the promise
+   * resolves; for a ledger in Redis, that is up to the server.
    * @throws {TaskpipeError} `IO`; do not retry
    */
   append(entries: readonly Entry[], sync: boolean): Promise<void>;

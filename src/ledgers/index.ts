@@ -44,7 +44,7 @@ const ledgers: Readonly<Record<string, Open>> = {
  * Returns the ledger at a place. Opens nothing yet.
  * @param place a path, or a url in Redis, `redis://h/0#name`, or in PostgreSQL, `postgres://h/db?ledger=name`
  * @param warn writes a line to stderr
- * @param settings how long a server is waited for
+ * @param settings how long to wait for a server
  * @throws {TaskpipeError} `USAGE` if the kind of the place is unknown
  */
 export function openLedger(
@@ -75,7 +75,7 @@ export function isRedisLedger(place: string): boolean {
 /**
  * Returns the finished uuids of a ledger; an empty set if it does not exist.
  * @param say receives a warning about lines that cannot be read
- * @param settings how long a server is waited for
+ * @param settings how long to wait for a server
  * @throws {TaskpipeError}
  */
 export function finishedIn(

@@ -10,8 +10,8 @@ import { realPath } from '../core/storage/durable.ts';
 import type { Entry, Ledger, LedgerSettings, LedgerWriter, OutputHistory, Seal } from './contract.ts';
 
 /**
- * Returns a ledger in Redis, for many machines: `redis://host/0#name`. It also has the tasks that the queue
- * of that name has finished. It is a set of uuids, so nothing in it can be torn.
+ * Returns a ledger in Redis, for many machines: `redis://host/0#name`. It also has the tasks that the queue of that
+ * name has finished. It is a set of uuids, so a crash cannot tear an entry.
  * @param warn writes a line to stderr
  * @throws {TaskpipeError} `USAGE` if the place is an invalid url
  */
@@ -88,8 +88,8 @@ function savedKey(name: string, output: string): string {
 }
 
 /**
- * Returns the name of an output in the ledger. It has the host name, as many machines may have the same path.
- * It does not resolve a link in the place of the output: that counts as the same output.
+ * Returns the name of an output in the ledger. The name includes the host name, because many machines may have the
+ * same path. A link in the path of the output is not resolved, so that its target counts as the same output.
  */
 function outputName(path: string): string {
   if (path.includes('://')) return path; // a table of a server
@@ -139,7 +139,7 @@ async function* listed(
   key: string,
 ): AsyncGenerator<readonly string[]> {
   const link = await connect(address, settings);
-  const met = new IdSet(); // a scan may give a member twice
+  const met = new IdSet(); // a scan may return a member twice
   try {
     for await (const members of membersOf(link.client, key)) yield members.filter((uuid) => met.add(uuid));
   } catch (error) {
@@ -196,7 +196,7 @@ async function openWriter(
       return link.keep(() => append(link, name, output, entries));
     },
     know: (end, _, seal) => know(end, seal),
-    check: async () => {}, // a key cannot lose its name under a writer
+    check: async () => {}, // a key cannot be renamed under a writer without an error
     close: async () => link.close(),
   };
 }
@@ -220,7 +220,7 @@ async function append(
     const end = ends.reduce((most, one) => Math.max(most, one), 0);
     if (marked.length > 0) change.sadd(savedKey(name, output), ...marked);
     if (gone.length > 0) change.srem(savedKey(name, output), ...gone);
-    // A database has no ends, but clearing the ledger needs its name.
+    // An output in a database has no end, but its name is needed to clear the ledger.
     if (ends.length > 0) change.hset(endsKey(name), output, end);
     else change.hsetnx(endsKey(name), output, 0);
     change.hset(sealsKey(name), overField(output), 1);

@@ -53,8 +53,8 @@ export interface Loaded {
    */
   canonical(): string;
   /**
-   * Returns a checksum of the attributes of the task, except strings that its uuid is made of. For one uuid,
-   * the same attributes give the same checksum in all formats.
+   * Returns a checksum of the attributes of the task, except strings from which its uuid is made. For one uuid, equal
+   * attributes have the same checksum in all formats.
    */
   checksum(): number;
   /** Returns the record of the task: the uuid and the selected attributes. */
@@ -67,7 +67,9 @@ export interface Reshape {
   readonly select: readonly string[] | undefined;
   /** Old name to new name. */
   readonly rename: ReadonlyMap<string, string>;
-  /** Attributes that the uuid is made of; empty if it is made of all, random, or the record's own. */
+  /**
+   * Attributes from which the uuid is made; empty if it is made from all of them, is random, or is the record's own.
+   */
   readonly uuidFields: readonly string[];
 }
 
@@ -95,10 +97,10 @@ export interface ReadOptions extends Reshape {
   readonly field: string;
   /** True if items of a list end with NUL. */
   readonly null: boolean;
-  /** Attributes that options need, each with its option: a header without one of them is an error. */
+  /** Attributes that options require, each with its option: a header that lacks one is an error. */
   readonly needed: ReadonlyMap<string, string>;
   /**
-   * SELECT whose rows are read from a database. Default: all rows of `table`, which is `tasks` by default.
+   * SELECT statement that returns the rows of a database. Default: all rows of `table`, which is `tasks` by default.
    */
   readonly query: string | undefined;
   readonly table: string | undefined;
@@ -106,7 +108,7 @@ export interface ReadOptions extends Reshape {
   readonly sheet: string | undefined;
   /** Time that a server may be unavailable, in milliseconds. Default 1 minute. */
   readonly patience?: number | undefined;
-  /** Aborted if the load was stopped: an unavailable server is then waited for only shortly. */
+  /** Aborted if the load was stopped: the wait for an unavailable server is then short. */
   readonly signal?: AbortSignal | undefined;
   readonly info: (message: string) => void;
   readonly encodingHints: EncodingHints;

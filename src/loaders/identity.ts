@@ -18,8 +18,8 @@ const VERSIONS = ['3', '5', '4', '7'];
 /** Options of the uuids of a load. */
 export const identityOptions = {
   /**
-   * Attributes whose values make the uuid, by name or path. Default: the record's own `uuid`, else the whole
-   * record, with names.
+   * Attributes from which the uuid is made, by name or path. Default: the record's own `uuid`, else the whole record,
+   * with names.
    */
   uuidFields: list(
     'make the uuid from these attributes, by name or path, as Python: uuid3(NAMESPACE_URL, value)',

@@ -136,11 +136,11 @@ function isTable(hints: Hints): boolean {
   );
 }
 
-/** Returns the format of a file by its name and the options; undefined if only its first bytes can tell. */
+/** Returns the format of a file by its name and the options; undefined if only its first bytes can show it. */
 export function formatByName(path: string, hints: Hints): Format | undefined {
   if (isPostgres(path)) return 'postgres';
   const byName = hints.format ?? formatOf(path) ?? (hints.null ? 'lines' : undefined);
-  // Spreadsheets save tables as .txt, too.
+  // Spreadsheets also save tables as .txt.
   if (byName === 'lines' && hints.format === undefined && isTable(hints)) return 'csv';
   const isDatabase = hints.query !== undefined || hints.table !== undefined;
   return byName ?? (isDatabase && !isTable(hints) ? 'sqlite' : undefined);

@@ -5,8 +5,7 @@ import type { Loader, ReadOptions } from './contract.ts';
 import { JsonLoaded } from './json/json-records.ts';
 
 /**
- * Placeholder for a line over the limit: a lone surrogate, which neither decoded text nor an escaped byte can
- * be.
+ * Placeholder for a line over the limit: a lone surrogate that occurs neither in decoded text nor as an escaped byte.
  */
 const TOO_LONG = '\udfff';
 

@@ -52,7 +52,7 @@ function fieldsOf(
 /** Pieces that a chunk completes; one over the limit is undefined. */
 interface Pieces {
   readonly pieces: readonly (Buffer | undefined)[];
-  /** True for what follows the last NUL. */
+  /** True for the text after the last NUL. */
   readonly isLast: boolean;
 }
 

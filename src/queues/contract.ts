@@ -6,7 +6,7 @@ export const ATTEMPTS = 3;
 
 /** Options for adding tasks to a queue. */
 export interface PushOptions {
-  /** Adds tasks at the front of the queue. Default false. */
+  /** True to add tasks at the front of the queue. Default false. */
   readonly front?: boolean | undefined;
   /** Priority: 1 is served before 2, and tasks without a priority before all others. Default: none. */
   readonly priority?: number | undefined;
@@ -14,9 +14,12 @@ export interface PushOptions {
   readonly delay?: number | undefined;
   /** Maximum number of deliveries. Default `ATTEMPTS`. */
   readonly attempts?: number | undefined;
-  /** Adds tasks even if they are finished or dead. Default false. */
+  /** True to add tasks even if they are finished or dead. Default false. */
   readonly again?: boolean | undefined;
-  /** Adds tasks that are in the queue once more, to run after their present run. Default false: they are `seen`. */
+  /**
+   * True to add tasks that are in the queue once more, to run after their current run. Default false: they are
+   * `seen`.
+   */
   readonly repeat?: boolean | undefined;
 }
 
@@ -44,13 +47,13 @@ export interface Verdict {
 export interface SettleCounts {
   done: number;
   back: number;
-  /** Failed tasks that are delivered again. */
+  /** Failed tasks that will be delivered again. */
   again: number;
   /** Failed tasks without attempts left. */
   dead: number;
-  /** Tasks that another worker has by now, or that are finished. */
+  /** Tasks that another worker has meanwhile, or that are finished. */
   gone: number;
-  /** Tasks that are neither in the queue nor finished, so that nothing was done. Only with `onlyKnown`. */
+  /** Unknown tasks, which are neither in the queue nor finished: they were skipped. Only with `onlyKnown`. */
   unknown: number;
   /** Uuids of some of the unknown tasks, for a message. */
   readonly strangers: string[];
@@ -66,17 +69,19 @@ export const SETTLED = ['done', 'back', 'again', 'dead', 'gone', 'unknown'] as c
 
 /** Options for settling tasks. */
 export interface SettleOptions {
-  /** Settles failures of this worker's deliveries only; of all workers if no worker has this name. */
+  /** Worker whose failures are settled; failures of all workers if no worker has this name. */
   readonly worker?: string | undefined;
   /** Delay before a failed task is delivered again, in milliseconds. Default 0. */
   readonly delay?: number | undefined;
-  /** Leaves tasks alone that are neither in the queue nor finished. Default false: success marks them as finished. */
+  /**
+   * True to skip tasks that are neither in the queue nor finished. Default false: a success marks them as finished.
+   */
   readonly onlyKnown?: boolean | undefined;
 }
 
 /** Numbers of tasks by state. */
 export interface Size {
-  /** Tasks that can be delivered now; those whose lease has expired count, too. */
+  /** Tasks that can be delivered now; including those with an expired lease. */
   readonly waiting: number;
   readonly delayed: number;
   /** Tasks that are delivered and not settled. */
@@ -106,7 +111,7 @@ export interface DeadTask {
   readonly error: Failure;
 }
 
-/** Least claim of a queue that has a task. */
+/** Lowest value of `Queue.claims` for a queue that has the task. */
 export const IN_QUEUE = 2;
 
 /** A queue of tasks that many machines share. All errors are `TaskpipeError`s with code `IO`. */
@@ -116,20 +121,20 @@ export interface Queue {
   /** Settles delivered tasks. Settling one twice is harmless. */
   settle(verdicts: readonly Verdict[], options?: SettleOptions): Promise<SettleCounts>;
   /**
-   * Tells for each uuid: 3 if a worker of this name has it, `IN_QUEUE` if it is in the queue, 1 if it is finished, 0 if it is
-   * unknown.
+   * Returns for each uuid: 3 if a worker of this name has it, `IN_QUEUE` if it is in the queue, 1 if it is finished,
+   * 0 if it is unknown.
    */
   claims(uuids: readonly string[], worker: string | undefined): Promise<readonly number[]>;
-  /** Tells a worker that verdicts may still come from this process. Call it every `SETTLING` milliseconds. */
+  /** Signals a worker that verdicts may still follow from this process. Call it every `SETTLING` milliseconds. */
   keepSettling(worker: string): Promise<void>;
-  /** Tells a worker that no more verdicts come. */
+  /** Signals a worker that no more verdicts follow. */
   endSettling(worker: string): Promise<void>;
   /** Starts to deliver tasks. */
   consume(options: ConsumeOptions): Promise<Consumer>;
   size(): Promise<Size>;
-  /** Counts the dead tasks by cause. It looks at each of them. */
+  /** Counts the dead tasks by cause. Reads each of them. */
   causes(): Promise<Causes>;
-  /** Returns the time since the task that is delivered next was added, in milliseconds; 0 if none waits. */
+  /** Returns the age of the task that is delivered next, in milliseconds; 0 if none waits. */
   latency(): Promise<number>;
   /** Yields all dead tasks. A job of another program that is not a task has its id as uuid, and its data as `job`. */
   dead(): AsyncIterable<readonly DeadTask[]>;
@@ -168,7 +173,7 @@ export interface Returned {
   readonly uuids: readonly string[];
   /** True once the settling process has ended. */
   readonly isEnd: boolean;
-  /** True if the connection was lost since the last report, so that nothing could be settled for some time. */
+  /** True if the connection was lost since the last report, so that no task could be settled for some time. */
   readonly isBack: boolean;
 }
 
@@ -179,7 +184,7 @@ export const SETTLING = 500;
 export interface Consumer {
   /** Uuids of unacknowledged tasks. */
   readonly out: Iterable<string> & { readonly size: number; has(uuid: string): boolean };
-  /** Takes up to `count` tasks. @param skip tells which tasks must not be taken now; they go back */
+  /** Takes up to `count` tasks. @param skip returns true for tasks that must not be taken now; they go back */
   take(count: number, skip?: (uuid: string) => boolean): Promise<readonly Task[]>;
   /** Reports tasks that another process settled. */
   returned(): Promise<Returned>;
@@ -193,8 +198,8 @@ export interface Consumer {
   isEmpty(): Promise<boolean>;
   /**
    * Returns unacknowledged tasks to the front. Returns their number.
-   * @param isSuspect tells which tasks were in a stage that died: they go to the back, are delivered in smaller groups, and
-   *   in the end alone. Default: none
+   * @param isSuspect returns true for tasks that were in a stage that died: they go to the back, are delivered in
+   *   smaller and smaller groups, and finally alone. Default: none
    */
   giveBack(isSuspect?: (uuid: string) => boolean): Promise<number>;
   /** Removes the consumer. Unacknowledged tasks stay leased until their lease expires. */
@@ -211,7 +216,7 @@ export interface QuotaCharge {
 
 /** Answer to a charge. */
 export interface QuotaAnswer {
-  /** Time until it is worth asking again, in milliseconds; 0 if the charges were made. */
+  /** Time until the next useful attempt, in milliseconds; 0 if the charges were made. */
   readonly wait: number;
   /** Place of each charge, for `correct`; none if there is a wait. */
   readonly places: readonly string[];
@@ -220,7 +225,7 @@ export interface QuotaAnswer {
 /** Correction of a charge. */
 export interface QuotaCorrection extends Omit<QuotaCharge, 'cost'> {
   readonly place: string;
-  /** Amount to charge, or to give back if it is negative. */
+  /** Amount to charge, or to refund if it is negative. */
   readonly difference: number;
 }
 

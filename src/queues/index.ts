@@ -53,7 +53,7 @@ const kinds: Readonly<Record<string, Open>> = {
 };
 
 /**
- * Returns the place of the ledger of a queue: what the queue has finished. Undefined for NATS, which keeps no ledger.
+ * Returns the place of the ledger of a queue, with its finished tasks. Undefined for NATS, which has no ledger.
  * @param place place of the queues
  */
 export function ledgerOf(place: string, name: string): string | undefined {

@@ -39,7 +39,7 @@ export function stopsKey(name: string): string {
   return `taskpipe:${name}:stops`;
 }
 
-/** Returns the key of a list: jobs of an instance that another process settled; an empty entry means that no more come. */
+/** Returns the key of a list: jobs of an instance that another process settled; an empty entry is the last one. */
 export function returnedKey(name: string, instance: string): string {
   return `taskpipe:${name}:returned:${instance}`;
 }
@@ -49,7 +49,7 @@ export function repeatsKey(name: string): string {
   return `taskpipe:${name}:repeats`;
 }
 
-/** Returns the key that exists while a process may still settle tasks of a worker. */
+/** Returns the key that exists as long as a process may still settle tasks of a worker. */
 export function settlingKey(name: string, worker: string): string {
   return `taskpipe:${name}:settling:${worker}`;
 }

@@ -22,10 +22,10 @@ export const connectionOptions = {
   patience,
 };
 
-/** File with these options that is read if no queue is given. */
+/** File with these options, which is read if no queue is given. */
 export const SERVER_FILE = './server.json';
 
-/** Options that give the url in parts, mostly from a file: `--config server.json`. */
+/** Options for the parts of the url, mostly from a file: `--config server.json`. */
 export const serverOptions = {
   backend: value(
     'kind of server, redis, instead of a url, for example in a --config file',
@@ -69,7 +69,7 @@ function toPort(typed: string): number {
 }
 
 /**
- * Returns the url that the options give; undefined if they give none.
+ * Returns the url from the options; undefined if they have none.
  * @throws {TaskpipeError} `USAGE` if only the kind of the server is given
  */
 export function urlOf(
@@ -97,7 +97,7 @@ export function namesOf(names: readonly string[]): readonly string[] {
   return names;
 }
 
-/** Returns the settings that the options give. */
+/** Returns the settings from the options. */
 export function settingsOf(
   {
     volatile: mayForget,

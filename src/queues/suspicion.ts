@@ -1,14 +1,15 @@
 import type { Task } from '../core/record/task.ts';
 
 /*
- * Suspects are tasks that were in flight when a process of a pipe died. One of them may have killed it, for example by
- * running out of memory; the others only waited. They are delivered again in smaller and smaller groups, with nothing else
- * in flight, and in the end alone: only a task that kills its worker alone, as often as `--attempts` allows, is dead.
+ * Suspects are tasks that were in flight when a process of a pipe died. One of them may have killed it, for example
+ * by running out of memory; the others only waited. They are delivered again in smaller and smaller groups, with
+ * nothing else in flight, and finally alone. Only a task that kills its worker alone, as often as `--attempts`
+ * allows, is dead.
  */
 
 /** Factor by which the groups of suspects become smaller. */
 const SHRINK = 4;
-/** Size of the first group of a task whose lease expired: it is unknown how many were in flight with it. */
+/** Size of the first group of a task whose lease expired: the number of tasks in flight with it is unknown. */
 const FIRST = 16;
 
 /** Counts about the deliveries of a task. */
@@ -16,19 +17,21 @@ export interface DeliveryCounts {
   /** Verdicts of failure. */
   readonly failures: number;
   /**
-   * Expired leases, and deaths that its consumer noticed. A death counts half if no task of the queue was finished since
-   * the first one: then the pipe itself may be broken, for example by a module that cannot be loaded.
+   * Expired leases, and deaths that its consumer noticed. A death counts half if no task of the queue has finished
+   * since the first death: then the pipe itself may be broken, for example by a module that cannot be loaded.
    */
   readonly deaths: number;
   /** Number of tasks that were in flight together at its last delivery; 0 if that is unknown. */
   readonly group: number;
-  /** Deliveries alone that have no verdict. */
+  /** Deliveries alone without a verdict. */
   readonly alone: number;
   /** Maximum number of deliveries. */
   readonly attempts: number;
 }
 
-/** Decision on a job: deliver it in a group of at most `size`, or call it dead after this many deliveries alone. */
+/**
+ * Decision on a job: deliver it in a group of at most `size`, or mark it as dead after this many deliveries alone.
+ */
 export type Judgement = { readonly size: number } | { readonly alone: number };
 
 /** Judges a task by its deliveries. The size is infinite for a task that is not a suspect. */
@@ -36,7 +39,7 @@ export function judgeCounts({ failures, deaths, group, alone, attempts }: Delive
   if (deaths === 0) return { size: Number.POSITIVE_INFINITY };
   const spent = failures + deaths;
   if (spent >= attempts && alone > 0) return { alone };
-  // The last attempt is made alone: else a neighbour could be called dead.
+  // The last attempt is made alone: otherwise another task of the group could be marked as dead.
   if (spent + 1 >= attempts) return { size: 1 };
   return { size: group > 0 ? Math.max(1, Math.floor(group / SHRINK)) : FIRST };
 }

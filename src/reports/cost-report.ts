@@ -1,14 +1,14 @@
 /** Costs of a run by one name, such as `tokens`. */
 export interface CostReport {
   readonly name: string;
-  /** Sum of the run, and per second of it. */
+  /** Sum of the run, and sum per second. */
   readonly spent: number;
   readonly perSecond: number;
   /** Mean of an attempt. */
   readonly mean: number;
-  /** Limits in a window of time, as `--quota` gives them. */
+  /** Limits in a window of time, from `--quota`. */
   readonly quotas: readonly QuotaReport[];
-  /** Limit of the sum, as `--budget` gives it; absent if there is none. */
+  /** Limit of the sum, from `--budget`; absent if there is none. */
   readonly budget?: BudgetReport;
   /** Unfinished tasks that were read, and the estimated cost to finish them; absent if there are none. */
   readonly left?: { readonly tasks: number; readonly cost: number };
@@ -20,7 +20,7 @@ export interface QuotaReport {
   readonly amount: number;
   /** Length of the window, in milliseconds. */
   readonly per: number;
-  /** Largest sum of one lane in a window, of estimates that were not corrected yet too. */
+  /** Largest sum of one lane in a window. It includes estimates that are not corrected yet. */
   readonly peak: number;
 }
 

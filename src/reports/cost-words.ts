@@ -27,7 +27,9 @@ export function quotaName({ name, rate }: { name: string; rate: { count: number;
   return `--quota ${name}=${quotaWords({ amount: rate.count, per: rate.per })}`;
 }
 
-/** Returns a line about each cost, those with a budget last: what was spent, what is left, and what it will cost. */
+/**
+ * Returns a line about each cost, those with a budget last: the spent amount, the remaining amount, and the forecast.
+ */
 export function costLines(costs: readonly CostReport[]): string[] {
   const inOrder = costs.toSorted((a, b) => Number(a.budget !== undefined) - Number(b.budget !== undefined));
   return inOrder.map((cost) => {

@@ -3,7 +3,7 @@ import type { Failure } from '../core/record/task.ts';
 /** Code under which further causes are counted together. */
 export const OTHER = 'OTHER';
 
-/** Returns the cause that a failure is counted under: its code, with the status if it is one of HTTP. */
+/** Returns the cause that a failure is counted under: its code, with the status for a failure of HTTP. */
 export function causeCode({ code, message }: Failure): string {
   const [status] = code === 'HTTP_STATUS' ? (/^\d{3}(?!\S)/.exec(message) ?? []) : [];
   return status === undefined ? code : `${code} ${status}`;

@@ -1,6 +1,6 @@
 /*
- * Reports: what a run of a stage measures and says about itself. Owns the tally, the summary on stderr, and the files of
- * --report. Must not know how tasks are run.
+ * Reports: measurements of a run of a stage, and their presentation. Owns the tally, the summary on stderr, and the
+ * files of --report. Must not know how tasks are run.
  */
 export type { Report } from './report.ts';
 export { openReport } from './report-file.ts';

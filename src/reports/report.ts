@@ -14,9 +14,9 @@ export interface Report {
   /** Duration of the run. */
   readonly ms: number;
   /**
-   * End of the run: `complete` at the end of input; `stopped` by a signal or by the work; `max-failures`; `budget`; or `broken`
-   * by an error, for example because the reader of the output left: the figures are those until then. `running` if the
-   * run has not ended.
+   * End of the run: `complete` at the end of input; `stopped` by a signal or by the work; `max-failures`; `budget`;
+   * or `broken` by an error, for example because the reader of the output left: the figures are those until that
+   * moment. `running` if the run has not ended.
    */
   readonly outcome: 'complete' | 'stopped' | 'max-failures' | 'budget' | 'broken' | 'running';
   readonly tasks: TaskCounts;
@@ -48,7 +48,7 @@ export interface TaskCounts {
   readonly pending: number;
   /** Tasks that arrived as failures and were passed on. */
   readonly passed: number;
-  /** Tasks found by other tasks. */
+  /** Tasks added by other tasks. */
   readonly added: number;
   /** Tasks that were skipped because they were seen before or are finished. */
   readonly known: number;

@@ -17,7 +17,7 @@ const HOSTS = 3;
 const LONGEST = 160;
 
 /**
- * Summarizes a report in a few lines; a short run without failures gives one line.
+ * Summarizes a report in a few lines; in one line for a short run without failures.
  * @param more.unfinished file that has the unfinished tasks
  * @param more.again command that failed and unfinished tasks can be piped into
  */
@@ -98,7 +98,7 @@ function countsLine({ tasks, retries, causes, outcome }: Report, unfinished: str
   return parts.join(', ');
 }
 
-/** Returns a code before its count, so that a status is not taken for one. */
+/** Returns a code before its count, so that a status is not mistaken for a count. */
 function countedCode(code: string): string {
   return /\d$/.test(code) ? `${oneLine(code)}:` : oneLine(code);
 }

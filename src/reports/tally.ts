@@ -33,7 +33,7 @@ export type Measured = Pick<
   'started' | 'ended' | 'ms' | 'rate' | 'latency' | 'throughput' | 'causes' | 'hosts' | 'otherHosts'
 >;
 
-/** Measures a run of a stage. Takes less than 5 MB, and some nanoseconds per task. */
+/** Measurements of a run of a stage. Takes less than 5 MB, and a few nanoseconds per task. */
 export class Tally {
   readonly #latencies = new Histogram(6);
   readonly #ofFailed = new Histogram(6);
@@ -77,7 +77,7 @@ export class Tally {
     this.#timeline?.count('failed', now);
     this.#ofFailed.record(ms);
     const cause = this.#causeOf(why, task.uuid);
-    // A task that failed in the end is a better example than one that was tried again.
+    // A task that finally failed is a better example than one that was retried.
     if (cause.failed++ === 0) cause.example = exampleOf(why, task.uuid);
     this.#hosts.ended(lane.key, ms, cause.code);
   }

@@ -39,7 +39,7 @@ interface Gathering {
    */
   ends: number[];
   encoded: number;
-  /** True if `tee` has a record that had a row before. */
+  /** True if `tee` has a record that already had a row. */
   hasPresent: boolean;
   /** Records of the rows, if the destination may refuse rows, and the refusals by index. */
   lines: string[];
@@ -51,7 +51,7 @@ interface Gathering {
   size: number;
 }
 
-/** Limits of a destination that names none. While a batch is beyond the last two, `room` waits. */
+/** Default limits of a destination. While a batch exceeds the last two, `room` waits. */
 const LIMITS: BatchLimits = {
   records: FLUSH,
   interval: FLUSH_INTERVAL,
@@ -104,7 +104,7 @@ function encode(batch: Gathering): void {
 }
 
 /**
- * Commits records in batches. The next batch gathers while the previous one is synced, so slow syncs do not
+ * Committer of records in batches. The next batch gathers while the previous one is synced, so slow syncs do not
  * limit the rate. Commits run one at a time, in the order of arrival.
  */
 export class Committer {
@@ -228,7 +228,7 @@ export class Committer {
   async #commit(batch: Gathering): Promise<void> {
     const { destination, addRest, tee } = this.#options;
     const rows = batch.rows.subarray(0, batch.bytes);
-    // A row that was there may be missing in the ledger until the first commit, and `tee` says that it is safe.
+    // An existing row may be missing in the ledger until the first commit, and `tee` means that the row is safe.
     if (rows.length > 0 || batch.uuids.length > 0 || batch.hasPresent)
       await destination.commit({ ...batch, rows });
     if (batch.refused.size > 0) this.#leaveRefused(batch);

@@ -8,7 +8,7 @@ export interface Misfit {
   readonly code: 'COLUMNS' | 'VALUE' | 'CONSTRAINT';
   /** Message for the user: the value or attribute that does not fit, and the remedy. */
   readonly message: string;
-  /** Columns that have to be added for the task. */
+  /** Columns that must be added for the task. */
   readonly columns: readonly string[];
 }
 
@@ -60,14 +60,14 @@ export interface FormatOptions {
 /** Options of a destination. */
 export interface DestinationOptions extends FormatOptions {
   /**
-   * True if changes that someone made to the output are accepted instead of reported as errors: rows that are
-   * gone are removed from the ledger, for example.
+   * True if changes that someone made to the output are accepted instead of reported as errors: for example, missing
+   * rows are removed from the ledger.
    */
   readonly acceptEdits?: boolean | undefined;
   readonly ledger?: string | undefined;
   /** Time that a server with the output or the ledger may be unavailable, in milliseconds. Default 1 minute. */
   readonly patience?: number | undefined;
-  /** Aborted if the run was stopped: an unavailable server is then waited for only shortly. */
+  /** Aborted if the run was stopped: the wait for an unavailable server is then short. */
   readonly stopped?: AbortSignal | undefined;
   readonly overwrite?: boolean | undefined;
   /** Table of a database. */
@@ -93,11 +93,11 @@ export interface Rows {
   readonly newline: '\n' | '\r\n';
   /** Returns the row of a task with its line end. The first row of a new output comes with the header. */
   encode(task: Task): string | Misfit;
-  /** Returns the columns that have to be added for a task. Call it after the first `encode`. */
+  /** Returns the columns that must be added for a task. Call it after the first `encode`. */
   missingColumns(task: Task): readonly string[];
   /**
-   * Returns true if the rows from before this run have no place for the result of a task. Then none of them
-   * was made from its record, and the output may be the input of the pipeline.
+   * Returns true if the existing rows have no place for the result of a task. Then they were not made from its
+   * record, and the output may be the input of the pipeline.
    */
   lacksResult(task: Task): boolean;
   /** Paths of `fields` that no record so far had. Undefined if unknown. */
@@ -118,7 +118,7 @@ export interface Rows {
 }
 
 /**
- * Opens the rows of an output in one format.
+ * Function that opens the rows of an output in one format.
  * @param head bytes of an existing output from its start; empty for a new output
  * @returns undefined if a crash has torn the output before its first row
  * @throws {TaskpipeError} `USAGE` or `DATA` if the tasks cannot be saved to the output
@@ -144,13 +144,13 @@ export interface RowBatch {
 
 /** Limits of the batches that a destination commits. */
 export interface BatchLimits {
-  /** Number of records that starts a commit, unless `flush` says another. */
+  /** Number of records that starts a commit; `flush` overrides it. */
   readonly records: number;
-  /** Time that a record waits until a commit starts, in milliseconds, unless `flushInterval` says another. */
+  /** Time that a record waits until a commit starts, in milliseconds; `flushInterval` overrides it. */
   readonly interval: number;
   /** Size that starts a commit, in characters. */
   readonly size: number;
-  /** Limits of the batch that gathers during a commit, in characters and records. */
+  /** Limits of the batch that is gathered during a commit, in characters and records. */
   readonly mostSize: number;
   readonly mostRecords: number;
 }
@@ -175,7 +175,7 @@ export interface Destination {
   /** Returns true, once per uuid, if its row is in the output but the ledger does not mark it as finished. */
   isUnmarked(uuid: string): boolean;
   encode(task: Task): string | Misfit;
-  /** Returns the columns that have to be added for a task. */
+  /** Returns the columns that must be added for a task. */
   missingColumns(task: Task): readonly string[];
   /**
    * Checks that a row from before this run can come from the record of its task.

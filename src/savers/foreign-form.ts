@@ -3,7 +3,9 @@ import { TaskpipeError } from '../core/base/errors.ts';
 import { encodingByMark, encodingByNuls } from '../core/text/encoding.ts';
 import type { FoundRow } from './contract.ts';
 
-/* Forms of a file that no row can be added to: packed, in another encoding, or JSON that is not a record a line. */
+/*
+ * Forms of a file to which no row can be added: packed, in another encoding, or JSON that is not one record per line.
+ */
 
 /** Packed files by their first bytes, and the program that writes their contents to stdout. */
 const PACKED: readonly (readonly [magic: string, name: string, tool: string])[] = [
@@ -38,11 +40,11 @@ function encodingWords(path: string, first: Buffer): string | undefined {
   return `the file looks like ${encoding.slice(0, 6)}: save it as UTF-8, or convert it with: ${convert}`;
 }
 
-/** Places that are tried as the end of the first of several records in one line. */
+/** Maximum number of places to try as the end of the first of several records in one line. */
 const MOST_TRIED = 20;
 
 /**
- * Tells how an output that holds JSON, but not a record a line, is written: no crash leaves such a row.
+ * Determines the form of an output that holds JSON, but not one record per line: a crash cannot cause such a row.
  * @param text a line that is not a record
  * @param isWhole whether it has a line end
  * @returns the fault of the row, and how to convert the file; undefined if the line is not JSON of another form
@@ -59,14 +61,14 @@ export function jsonForm(
   if (end === undefined) return undefined;
   const fault = 'several records are in one line';
   if (next === '{') return told(fault, 'jq -c .', path);
-  return { fault: `${fault}, with commas between them`, remedy: 'Put each record in a line of its own' };
+  return { fault: `${fault}, with commas between them`, remedy: 'Put each record on its own line' };
 }
 
 function told(fault: string, tool: string, path: string): Pick<FoundRow, 'fault' | 'remedy'> {
   return { fault, remedy: `Convert it with: ${replacing(path, tool)}` };
 }
 
-/** Returns where the first of several records ends in a line, and the character after it that is not a space. */
+/** Returns the end of the first of several records in a line, and the next character that is not a space. */
 function endOfFirst(line: string): readonly [end: number, next: string] | undefined {
   if (!line.startsWith('{')) return undefined;
   let tried = 0;

@@ -81,7 +81,7 @@ export function saveFormatOf(path: string): SaveFormat | undefined {
 const UNUSED_ON_STDOUT: Readonly<Record<string, string>> = {
   tee: 'needs a file: the standard output has the rows already',
   overwrite: 'needs a file',
-  widen: 'needs a file: what is on the standard output cannot be changed',
+  widen: 'needs a file: rows on the standard output cannot be changed',
   flush: 'needs a file: on the standard output each record is written as it comes',
   flushInterval: 'needs a file: on the standard output each record is written as it comes',
   sync: 'needs a file: the standard output is not synced',

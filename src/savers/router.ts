@@ -44,7 +44,7 @@ export interface RouterOptions {
   readonly stopped?: AbortSignal | undefined;
 }
 
-/** Sends each record to the output or to the rest file, and skips those that are already saved. */
+/** Router of records to the output or to the rest file, which skips those that are already saved. */
 export class Router {
   readonly summary: SaveSummary;
   /** Error that ended `--tee`. Records that arrived before it are still saved. */
@@ -54,7 +54,7 @@ export class Router {
   readonly #committer: Committer;
   /** Uuids of tasks that this run left in the rest file. */
   readonly #left = new IdSet();
-  /** True if a row from before this run was checked against its record. */
+  /** True if an existing row was checked against its record. */
   #isOwn = false;
   /** Uuids in `#left` whose record is `PENDING`. */
   readonly #unfinished = new IdSet();
@@ -101,7 +101,7 @@ export class Router {
         if (next.done) break;
         await this.#takeBatch(next.value);
         await this.#committer.room();
-        // If the run was stopped, the input ends by itself, and all records read from it are saved.
+        // If the run was stopped, the input ends without further action, and all records read from it are saved.
         if (this.teeFailure !== undefined && this.#options.stopped?.aborted !== true) break;
       }
     } finally {
@@ -200,9 +200,7 @@ export class Router {
     return true;
   }
 
-  /**
-   * Adds the columns that any of the tasks needs. All at once, since each time the whole output is rewritten.
-   */
+  /** Adds the columns that any of the tasks needs. All at once, since each addition rewrites the whole output. */
   async #widenFor(tasks: readonly Task[]): Promise<void> {
     const columns = new Set<string>();
     for (const task of tasks) {
@@ -254,7 +252,7 @@ export class Router {
       await tee(lines);
     } catch (error) {
       this.teeFailure = { error };
-      // If the reader is gone, the input ends too, and all records read from it are saved.
+      // If the reader has left, the input ends too, and all records read from it are saved.
       if (!(error instanceof TaskpipeError && error.code === 'PIPE')) this.#onTeeFailure();
     }
   }
@@ -280,7 +278,7 @@ function withMisfit(task: Task, error: Misfit): string {
 function withoutMisfit(task: Task): Task {
   if (stateOf(task) !== 'FAILURE') return task;
   const found: Partial<Run> = runOf(task.fields) ?? {};
-  const code = found.error?.code; // the error in a record may be any value, also null
+  const code = found.error?.code; // the error in a record may be any value, even null
   if (code === undefined || !MISFITS.includes(code)) return task;
   const { error: _, ...run } = found;
   // A task that never ran had no run before.

@@ -2,7 +2,7 @@ import { IdSet } from '../core/ids/index.ts';
 import type { Destination, FormatOptions, OpenRows, Rows } from './contract.ts';
 
 /**
- * Returns the standard output as a destination. Its rows never count as durable.
+ * Returns the standard output as a destination. Its rows are never durable.
  * @param write resolves when more may be written
  */
 export async function openStream(

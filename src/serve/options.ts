@@ -13,7 +13,7 @@ export interface AppOptions {
   readonly give?: ((lines: string) => Promise<void>) | undefined;
   /** True to run `exec` with `sh -c`. Default false. */
   readonly shell?: boolean | undefined;
-  /** Members of the data that make the id: equal values are the same task. Default: a random UUID. */
+  /** Members of the data from which the id is made: equal values are the same task. Default: a random UUID. */
   readonly idFields?: readonly string[] | undefined;
   /**
    * Returns the id of a task, from its data; 1 to 256 printable characters. Default: made from `idFields`, or random.
@@ -21,7 +21,7 @@ export interface AppOptions {
    */
   readonly taskId?: ((data: Readonly<Record<string, unknown>>) => string | Promise<string>) | undefined;
   /**
-   * Returns what GET answers for a task, instead of the stored task. Default: the stored task.
+   * Returns the answer of GET for a task, instead of the stored task. Default: the stored task.
    * @param stored the stored task, as GET answers it; undefined if there is none
    * @returns undefined if there is no such task
    */
@@ -66,8 +66,8 @@ export interface AppOptions {
   readonly stopping?: AbortSignal | undefined;
   readonly aborting?: AbortSignal | undefined;
   /**
-   * Called if a task-exec of `exec` refuses its options, or what they name, at its first start. Default: it is started
-   * again.
+   * Called if a task-exec of `exec` refuses its options, or a file that they name, at its first start. Default: it is
+   * started again.
    */
   readonly onBroken?: ((death: StageDeath) => void) | undefined;
   /** Called with each message for people. */

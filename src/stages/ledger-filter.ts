@@ -6,14 +6,14 @@ import type { Entry, Ledger, LedgerWriter } from '../ledgers/index.ts';
 /** One line of the input of `task-done`: a record, or a bare uuid. */
 export interface Named {
   readonly uuid: string;
-  /** The line as it came, without its end. */
+  /** The line as it arrived, without its line end. */
   readonly line: string;
-  /** True if a record says that its task succeeded, or has no state; true for a bare uuid. */
+  /** True for a record of a successful task or without a state, and for a bare uuid. */
   readonly isSuccess: boolean;
 }
 
 /**
- * Reads records and bare uuids, one a line. A uuid between double quotes is read as JSON, which is what `jq .uuid`
+ * Reads records and bare uuids, one per line. A uuid between double quotes is read as JSON, which is what `jq .uuid`
  * without `-r` writes. Blank lines are skipped; all else is rejected.
  */
 export function readNamed(
@@ -79,7 +79,7 @@ export async function* unmark(
   }
 }
 
-/** Passes on what is finished, or what is not. Reads the ledger once, before the input. */
+/** Passes on either the finished or the unfinished uuids. Reads the ledger once, before the input. */
 export async function* sift(
   batches: AsyncIterable<readonly Named[]>,
   ledger: Ledger,
@@ -91,7 +91,7 @@ export async function* sift(
   }
 }
 
-/** Returns whether all of them are finished. Stops reading at the first that is not. */
+/** Returns whether all uuids are finished. Stops reading at the first that is not. */
 export async function hasAll(batches: AsyncIterable<readonly Named[]>, ledger: Ledger): Promise<boolean> {
   const finished = await ledger.finished();
   for await (const batch of batches) if (!batch.every(({ uuid }) => finished.has(uuid))) return false;

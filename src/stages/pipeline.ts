@@ -1,6 +1,6 @@
 import type { Task } from '../core/record/task.ts';
 
-/** Tasks as they move between stages, in batches of those that arrived together. */
+/** Tasks as they move between stages, in batches of tasks that arrived together. */
 export type Tasks = AsyncIterable<readonly Task[]>;
 
 /** Stages of a pipeline that runs in one process. */

@@ -1,4 +1,4 @@
-/* Completion as a user gets it: tests type keys into the real shell on a terminal of its own. */
+/* Completion as a user gets it: tests type keys into the real shell on its own terminal. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ShellName } from '../../src/cli/args/parse-args.ts';

@@ -116,7 +116,7 @@ describe('an output that is the input', () => {
     expect(stdout).toBe('2\n0\n');
   });
 
-  test('is suspected, with a warning at the end, if all rows are there already', async () => {
+  test('is suspected, with a warning at the end, if all rows exist already', async () => {
     const folder = folderWith({ 'a.ndjson': '{"uuid":"1","url":"x"}\n{"uuid":"2","url":"y"}\n' });
     const command = "task-load a.ndjson | task-exec --command 'echo {url}' | task-save out.ndjson";
     await sh(command, { cwd: folder });
@@ -217,7 +217,7 @@ describe('a file that changes while task-exec writes it', () => {
   });
 });
 
-test('task-done mark fails if its ledger is removed, and passes nothing more on', async () => {
+test('task-done mark fails if its ledger is removed, and passes no more lines on', async () => {
   const folder = freshFolder();
   const stage = new FedStage(ours, folder, ['task-done', 'mark', 'done.jsonl']);
   stage.give('a\n');

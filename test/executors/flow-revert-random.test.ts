@@ -138,7 +138,7 @@ test('from the log, every atom that ran is reverted once with its result, whatev
   );
 });
 
-test('from the record, every atom that ran is reverted once with its result, if it has a name of its own', async () => {
+test('from the record, every atom that ran is reverted once with its result, if it has its own name', async () => {
   await fc.assert(
     fc.asyncProperty(flows(['whole'], true), async (spec) => runAndRevert(spec, {})),
     RUNS,

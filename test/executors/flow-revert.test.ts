@@ -19,7 +19,7 @@ interface Outcome {
 const LATER = (condition: string): string =>
   `jq -c 'if ${condition} then .run = {state: "FAILURE", as: "later", attempts: 1, at: "2026-01-31T00:00:00.000Z", ms: 1, error: {code: "HTTP_STATUS", message: "500"}} else . end'`;
 
-/** Makes a folder with a flow whose atoms write to the file `done` what they do. */
+/** Makes a folder with a flow whose atoms log their actions in the file `done`. */
 function folderWith(atoms: string): string {
   const cwd = freshFolder();
   const source = `import { appendFileSync } from 'node:fs';
@@ -64,7 +64,7 @@ describe('without a log', () => {
     const { code, stderr, stdout } = await piped(cwd, 'task-exec --flow f.mjs --revert', '{"uuid":"u1"}\n');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(
-      'a record does not have the result of "a", "b"; give the --flow-log that the flow ran with, or give each result a name of its own by provides',
+      'a record does not have the result of "a", "b"; give the --flow-log that the flow ran with, or give each result its own name with provides',
     );
   });
 
@@ -144,7 +144,7 @@ describe('with the log of the run', () => {
     expect(code).toBe(0);
   });
 
-  test('a flow is reverted once, also in later runs, and runs anew after that', async () => {
+  test('a flow is reverted once, also in later runs, and runs again after that', async () => {
     const cwd = folderWith(ANY);
     const run = 'task-exec --flow f.mjs --flow-log l';
     const { stdout } = await piped(cwd, `${run} | ${LATER('true')}`, '{"uuid":"u1"}\n');
@@ -157,7 +157,7 @@ describe('with the log of the run', () => {
     expect(doneIn(cwd).slice(6)).toEqual(['do a', 'do b', 'do c']);
   });
 
-  test('a task that the log does not have is not reverted, and the message says what to give', async () => {
+  test('a task that the log does not have is not reverted, and the message says what to pass', async () => {
     const cwd = folderWith(ANY);
     const failed = '{"uuid":"u9","run":{"state":"FAILURE","as":"later"},"result":{"y":1,"z":2}}\n';
     const { records, stderr } = await piped(cwd, 'task-exec --flow f.mjs --flow-log l --revert', failed);
@@ -165,7 +165,7 @@ describe('with the log of the run', () => {
     expect(stderr).toContain('the flow log has no run of "f" for it; give the --flow-log that it ran with');
   });
 
-  test('a revert that was killed goes on where it was', async () => {
+  test('a revert that was killed continues where it stopped', async () => {
     const cwd = folderWith(`const revert = (inputs, { result }, { isRepeated }) => {
   say('undo b ' + result + ' ' + isRepeated);
   if (!isRepeated) process.kill(process.pid, 'SIGKILL');

@@ -204,7 +204,7 @@ class Scene {
     }
   }
 
-  /** Does what the message says, and what a person would do before running the command again. */
+  /** Follows the message, and does what a person would do before running the command again. */
   #repair({ stderr }: FedStage): void {
     const { edit, target } = this.#trial;
     edit.repair?.(this.#at(target));

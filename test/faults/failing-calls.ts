@@ -120,7 +120,7 @@ function nameOf(file: string): string {
   return file === '.' ? '' : file === 'tee' ? 'the standard output' : file.replace(/\.(new|wide)$/, '');
 }
 
-/** Runs a saving in a folder of its own and traces its calls. */
+/** Runs a saving in its own folder and traces its calls. */
 async function run(
   program: Program,
   { saving, base }: State,

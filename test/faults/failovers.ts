@@ -20,7 +20,7 @@ const LEASE = 10_000;
 /** As docs/task-queue.md says: a primary that is cut off takes no writes that its successor would not have. */
 const SYNC = ['--repl-diskless-sync-delay', '0', '--min-replicas-to-write', '1'] as const;
 
-/** Two servers, by what they are. */
+/** Two servers, by their role. */
 interface Pair {
   readonly primary: TestRedis;
   readonly replica: TestRedis;
@@ -40,7 +40,7 @@ export async function failovers(
 async function inGroup(program: Program, count: number, report: Notes): Promise<void> {
   const first = await startRedis(...SYNC);
   const second = await startRedis('--replicaof', `127.0.0.1 ${first.port}`, ...SYNC);
-  // Longer than a busy machine may hold up a primary: one that is replaced while it lives loses what it is sent then.
+  // Longer than a busy machine may delay a primary: a primary that is replaced while it runs loses later writes.
   const sentinel = await startSentinel(first.port, 'sentinel down-after-milliseconds main 5000');
   let now = await settled(sentinel, { primary: first, replica: second });
   const url = `redis+sentinel://127.0.0.1:${sentinel}/main/0`;
@@ -49,8 +49,9 @@ async function inGroup(program: Program, count: number, report: Notes): Promise<
     async (fleet) => {
       let epoch = await epochOf(sentinel);
       /**
-       * Waits for the pair, and allows for what its failovers deliver again: Sentinel makes some by itself. One may outlast a
-       * lease, so what is in flight may be delivered again when the primary dies, and when the new one answers.
+       * Waits for the pair, and allows for the tasks that failovers deliver again: Sentinel also starts some on its
+       * own. One may outlast a lease, so what is in flight may be delivered again when the primary dies, and when the
+       * new one answers.
        */
       const settle = async (): Promise<void> => {
         now = await settled(sentinel, now);

@@ -8,7 +8,7 @@ const seed = Number(process.env.HOSTILE_SEED ?? 20_261_128);
 
 const MODULES = trials(200, 80);
 
-test('each task of a hostile module gives one record, and the stage ends, whenever it is stopped', async () => {
+test('each task of a hostile module has one record, and the stage ends, whenever it is stopped', async () => {
   const report = await hostileModules(ours, { modules: MODULES, seed });
   prove('hostile modules and flows x threads x stopped at random', report, {
     modules: MODULES,

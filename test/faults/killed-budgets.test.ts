@@ -9,7 +9,7 @@ import { type Breach, prove, trials } from './support/report.ts';
 const KILLS = trials(50, 8);
 const BUDGET = 100_000;
 
-/** Each call notes what it costs before it works; the estimate is 10. */
+/** Each call logs its cost before it works; the estimate is 10. */
 const MODULE = `
 import { appendFileSync } from 'node:fs';
 export default async ({ cost }) => {
@@ -35,7 +35,7 @@ function calledIn(cwd: string): number[] {
   return readFileSync(join(cwd, 'calls'), 'utf8').trim().split('\n').map(Number);
 }
 
-test('what killed processes spent of a budget is never forgotten, and the budget holds in all runs together', async () => {
+test('the spending of killed processes is never forgotten, and the budget holds in all runs together', async () => {
   const cwd = freshFolder();
   const breaches: Breach[] = [];
   const input = Array.from({ length: 5000 }, (_, i) => JSON.stringify({ uuid: `u${i}`, cost: 1 + (i % 10) }));

@@ -11,7 +11,7 @@ const EACH = trials(50, 10);
 test('machines that share a queue lose no task when any of their processes is killed', async () => {
   const report = await killedMachines(ours, EACH);
   prove(
-    'kill -9 in machines that share a queue: pull, exec, save, ack, a whole pipe, a machine for ever',
+    'kill -9 in machines that share a queue: pull, exec, save, ack, a whole pipe, a machine forever',
     report,
     {
       pull: EACH,

@@ -27,7 +27,7 @@ interface Service {
   kill(kind: (typeof KINDS)[number]): Promise<void>;
   /** Ends it by SIGTERM. Returns its exit code. */
   stop(): Promise<number | null>;
-  /** Kills it, if it is there. */
+  /** Kills it, if it is running. */
   close(): void;
 }
 

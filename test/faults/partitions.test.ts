@@ -8,7 +8,7 @@ beforeEach(needsRedis);
 
 const EACH = trials(5, 2);
 
-test('a machine that loses its network to Redis does no harm when it is back, and works on', async () => {
+test('a machine that loses its network to Redis does no harm when it is back, and continues to work', async () => {
   const report = await partitions(ours, EACH);
   prove('machines cut off from their queue by a relay, and connected again', report, {
     'black holes': EACH,

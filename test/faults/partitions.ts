@@ -8,8 +8,8 @@ import type { Program } from './support/program.ts';
 import type { Report } from './support/report.ts';
 
 /*
- * Machines whose network to Redis fails, each through a relay of its own: for shorter than it takes to notice, and for
- * longer.
+ * Machines whose network to Redis fails, each through its own relay: for less time than it takes to notice, and for
+ * more.
  */
 
 const MACHINES = 5;
@@ -18,12 +18,12 @@ const MACHINES = 5;
 type Fault = (fleet: Fleet, machine: Machine, relay: Relay) => Promise<void>;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
-  // Until its leases are over: the same connections go on, and bring what was lost.
+  // Until its leases have expired: the same connections continue, and deliver the lost data.
   'black holes': async (fleet, { name }, relay) => {
     relay.set('hole');
     await fleet.leasesEnd(name);
   },
-  // Until it has given its connections up: what it sent on them arrives late.
+  // Until it has given up its connections: the data that it sent on them arrives late.
   'long black holes': async (_, __, relay) => {
     const before = relay.opened;
     relay.set('hole');

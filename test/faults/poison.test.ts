@@ -6,7 +6,7 @@ import { prove } from './support/report.ts';
 
 beforeEach(needsRedis);
 
-test('of tasks in flight with one that ends its machine or worker, only that one is dead', async () => {
+test('of the tasks in flight, only the one that ends its machine or worker is dead', async () => {
   const report = await poison(ours);
   prove('poison tasks, each alone dead in the end', report, {
     'that kill task-exec': 2,

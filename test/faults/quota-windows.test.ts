@@ -19,7 +19,7 @@ interface Call {
   readonly cost: number;
 }
 
-/** Calls note their start in the process that limits them: a network would delay each by another time. */
+/** Calls note their start in the process that limits them: a network would delay each by a different time. */
 const MODULE = `
 import { appendFileSync } from 'node:fs';
 export default async ({ lane, cost, fails }, ctx) => {
@@ -62,7 +62,7 @@ test('no window of a real run has more than its quota and one task, retries incl
   const breaches = [...lanes.values()].flatMap(tooFull);
   const time = (calls.at(-1) as Call).at - (calls[0] as Call).at;
   const used = calls.reduce((sum, { cost }) => sum + cost, 0);
-  // The account does not brake either: all but the last window of a lane is nearly full.
+  // The account does not slow down too much either: all windows of a lane except the last are nearly full.
   if (used < 0.7 * 2 * LIMIT * Math.floor(time / WINDOW))
     breaches.push({ kind: 'other', words: `only ${used} in ${time} ms: ${stderr}` });
   if (code !== 0) breaches.push({ kind: 'exit code', words: `${code}: ${stderr}` });

@@ -37,7 +37,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     await Promise.all(machines.map((machine) => fleet.works(machine)));
     relay.set('open');
   },
-  // From now on, no push is possible, and workers live on what is left.
+  // From now on, no push is possible, and workers use the remaining memory.
   full: async ({ redis, fleet }) => {
     const before = fleet.refused;
     const used = Number(/^used_memory:(\d+)/m.exec(await ask(redis.port, 'info memory'))?.[1]);

@@ -17,7 +17,7 @@ interface Load {
   readonly refused: number;
 }
 
-/** Sends tasks to a server of its own. With more than `EASY` requests at once it does less the more there are. */
+/** Sends tasks to a separate server, whose throughput falls with each request at once beyond `EASY`. */
 async function load(tasks: number, options: ExecOptions): Promise<Load> {
   let [running, refused] = [0, 0];
   const server = await serve((response) => {
@@ -49,7 +49,7 @@ async function load(tasks: number, options: ExecOptions): Promise<Load> {
 }
 
 /**
- * Runs `--adaptive` beside fixed numbers of requests at once, each at a server of its own. They run at the same time, so
+ * Runs `--adaptive` beside fixed numbers of requests at once, each with its own server. They run at the same time, so
  * that they have the same share of a busy machine.
  * @param least percentage of the best fixed rate that is wanted
  */

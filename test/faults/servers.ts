@@ -90,7 +90,7 @@ function goodOnes(count: number, { ill, secure, ipv6 = ill, dying }: Places): As
   });
 }
 
-/** Returns the others with the ones evenly between them. */
+/** Returns the second list with the items of the first evenly distributed in it. */
 function mixed<T>(ones: readonly T[], others: readonly T[]): T[] {
   const step = Math.max(1, Math.floor(others.length / ones.length));
   const parts = ones.map((one, i) => [one, ...others.slice(i * step, (i + 1) * step)]);
@@ -116,7 +116,7 @@ async function run(program: Program, cwd: string, asked: readonly Asked[]): Prom
   return sh(`timeout ${MOST_TIME} task-exec --http ${rules} ${secrets}`, { cwd, env, input });
 }
 
-/** Returns the peak memory of the run in megabytes; NaN if it did not end by itself. */
+/** Returns the peak memory of the run in megabytes; NaN if it did not end on its own. */
 function peakOf(cwd: string): number {
   const file = join(cwd, 'peak');
   return existsSync(file) ? Math.round(Number(readFileSync(file, 'utf8')) / 1024) : Number.NaN;

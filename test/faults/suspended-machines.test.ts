@@ -8,7 +8,7 @@ beforeEach(needsRedis);
 
 const STOPS = trials(30, 8);
 
-test('a machine that is suspended past its lease does no harm when it wakes, and works on', async () => {
+test('a machine that is suspended past its lease does no harm when it wakes, and continues to work', async () => {
   const report = await suspendedMachines(ours, STOPS);
   prove('SIGSTOP of a machine that shares a queue until its leases have ended, then SIGCONT', report, {
     stops: STOPS,

@@ -11,7 +11,7 @@ import type { Report } from './support/report.ts';
 
 const MACHINES = ['m0', 'm1', 'm2', 'm3', 'm4'] as const;
 
-/** Time for which some are suspended beyond that, in milliseconds: each sign of life is old by then. */
+/** Additional time for which some are suspended, in milliseconds: then each sign of life is old. */
 const LONGER = 5000;
 
 /** @param stops how often a machine is stopped */

@@ -71,7 +71,7 @@ const others: readonly Bite[] = [
     tried: (program) => limitedFiles(program, [3]),
   },
   {
-    name: 'a short append to the ledger is taken for a whole one',
+    name: 'a short append to the ledger is mistaken for a whole one',
     from: 'const written = await writeOnce(fd, bytes);\n      if (written < bytes.length)',
     to: 'const written = await writeOnce(fd, bytes);\n      if (false)',
     tried: (program) => limitedFiles(program, [4]),
@@ -83,7 +83,7 @@ const others: readonly Bite[] = [
     tried: (program) =>
       signals(
         program,
-        // Blocked: while its output is not read, the stage has read ahead for certain.
+        // Blocked: while its output is not read, the stage has certainly read ahead.
         ({ name, mood, event }) => name === 'task-exec' && mood === 'blocked' && event === 'SIGTERM',
       ),
   },
@@ -120,7 +120,7 @@ const others: readonly Bite[] = [
     tried: (program) => cutInput(program, { step: 23, processes: 1 }),
   },
   {
-    name: 'a last row without a line end is taken for torn',
+    name: 'a last row without a line end is mistaken for a torn one',
     from: 'if (isOpen !== true || mark === void 0 || start < mark.size) return false;',
     to: 'if (isOpen !== true) return false;',
     tried: (program) => editsBetween(program, { out: 'out.csv', names: /no final line end/ }),
@@ -132,7 +132,7 @@ const others: readonly Bite[] = [
     tried: (program) => editsBetween(program, { out: 'out.tsv', names: /deleted/ }),
   },
   {
-    name: 'an edited output is taken for the one that was sealed',
+    name: 'an edited output is mistaken for the sealed one',
     from: 'isSealed && seal?.stamp === stamp &&',
     to: 'isSealed &&',
     tried: (program) => editsBetween(program, { out: 'out.ndjson', names: /deleted/ }),

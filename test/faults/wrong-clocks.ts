@@ -56,7 +56,7 @@ export async function wrongClocks(program: Program, library: string, times: numb
 }
 
 function clock(library: string, hours: number): Readonly<Record<string, string>> {
-  // The library would slow timers down if it changed the clock that only runs forward, too.
+  // The library would slow timers down if it also changed the monotonic clock.
   return {
     LD_PRELOAD: library,
     FAKETIME: `${hours < 0 ? '' : '+'}${hours}h`,

@@ -33,7 +33,7 @@ test.each([
   },
 );
 
-test('a decider receives the results of all atoms that such links lead from, except skipped ones', async () => {
+test('a decider receives the results of the source atoms of links with deciders, except skipped ones', async () => {
   const trace = newTrace();
   const seen: unknown[] = [];
   const yes = (results: unknown): boolean => seen.push(results) > 0;

@@ -21,7 +21,7 @@ const DEEP = 2_000;
 const many = <T>(make: (number: number) => T): T[] =>
   Array.from({ length: MANY }, (_, number) => make(number));
 
-/** Runs a flow. At a cost that grew with the square of the atoms, it would outlast the time limit of a test. */
+/** Runs a flow. If the cost grew with the square of the atoms, it would exceed the time limit of a test. */
 async function runAll(flow: Flow, engine: EngineKind = 'serial'): Promise<FlowResult> {
   return new Engine(flow, { engine, jobs: 100, store: { first: 0 } }).run();
 }
@@ -118,7 +118,7 @@ test('10,000 deciders that leave out their atoms are asked', async () => {
   expect((await runAll(star)).state).toBe('SUCCESS');
 });
 
-test('a circle of 10,000 parts is reported', async () => {
+test('a cycle of 10,000 parts is reported', async () => {
   const flow = graph('f').add(...many((number) => task(`a${number}`, () => number)));
   for (let number = 0; number < MANY; number++) flow.link(`a${number}`, `a${(number + 1) % MANY}`);
   await expect(runAll(flow)).rejects.toThrow(/in a circle: "a0" -> "a1" -> .* -> "a0"$/);

@@ -169,7 +169,7 @@ test.each(recordingsIn('differs.ndjson'))('TaskFlow differs: $why', async (recor
 });
 
 test.for(['recorded.ndjson', 'differs.ndjson'])(
-  '%s is what an installed TaskFlow gives',
+  '%s equals the output of an installed TaskFlow',
   async (file, context) => {
     const python = '/usr/bin/python3'; // Debian's package is for this one
     if ((await sh(`${python} -c 'import taskflow'`)).code !== 0)

@@ -1,4 +1,4 @@
-/* Retry controllers: their decisions, and how far these reach. */
+/* Retry controllers: their decisions, and the scope of these. */
 import { describe, expect, test } from 'vitest';
 import {
   alwaysRevert,
@@ -204,7 +204,7 @@ describe('a custom controller', () => {
     [
       'returns an invalid decision',
       () => 'AGAIN' as never,
-      'onFailure must give RETRY, REVERT or REVERT_ALL; got "AGAIN"',
+      'onFailure must return RETRY, REVERT or REVERT_ALL; got "AGAIN"',
     ],
   ])('that %s reverts everything and is named', async (_, onFailure, message) => {
     const trace = newTrace();

@@ -11,7 +11,7 @@ import {
   unordered,
 } from '../../src/flow/index.ts';
 
-/** Returns an atom whose result is its inputs. */
+/** Returns an atom that returns its inputs. */
 const echo = (name: string, more: Omit<Atom, 'name' | 'execute'>): Atom =>
   task(name, (inputs) => inputs, { provides: name, ...more });
 const giving = (name: string, value: unknown, provides: Atom['provides']): Atom =>
@@ -67,7 +67,7 @@ test('an atom with a missing input fails, and the flow is reverted', async () =>
   expect(await run(flow)).toMatchObject({
     state: 'REVERTED',
     provided: {},
-    failures: { out: { code: 'INPUT', message: expect.stringContaining('its input "x" is nowhere') } },
+    failures: { out: { code: 'INPUT', message: expect.stringContaining('its input "x" is not available') } },
   });
 });
 

@@ -76,7 +76,7 @@ test.each([
   expect((await sh('task-done count done.jsonl', { cwd })).stdout).toBe('5\n');
 });
 
-test('a ledger of which only some lines are unreadable is read, with a warning that names the first', async () => {
+test('a ledger with some unreadable lines is read, with a warning that names the first', async () => {
   const cwd = await edited((text) => text.replace('"uuid"', '"id"').replace('"uuid"', '"id"'));
   const { code, stdout, stderr } = await sh(LOAD, { cwd });
   expect({ code, tasks: stdout.match(/\n/g)?.length }).toEqual({ code: 0, tasks: 2 });
@@ -85,7 +85,7 @@ test('a ledger of which only some lines are unreadable is read, with a warning t
   );
 });
 
-test('the line of a row that lost its uuid does not say that all rows before it are known', async () => {
+test('the line of a row that lost its uuid does not mark all rows before it as known', async () => {
   const cwd = await edited((text) =>
     text.replace(/\{"uuid":("[^"]*","at":"[^"]*","out":"out.csv","end":2\d\d)/g, '{"id":$1'),
   );

@@ -94,7 +94,7 @@ describe('a ledger in the database of its output', { timeout: 60_000 }, () => {
     expect(marks('edited')).toBe('a b c x');
   });
 
-  test('is its table itself, if the url names no ledger', async () => {
+  test('is the table itself if the url names no ledger', async () => {
     const env = { TASK_LEDGER: `${server.url}?table=own` };
     const failed = tasks('f').replace('}', ',"run":{"state":"FAILURE","as":"result","attempts":1}}');
     await sh(`task-save '${server.url}' --table own --all`, { env, input: tasks('a') + failed });

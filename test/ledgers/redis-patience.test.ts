@@ -39,7 +39,7 @@ describe('task-done --patience', { timeout: 120_000 }, () => {
     expect((await sh(`task-done list '${ledger}'`)).stdout).toBe('a\n');
   });
 
-  test('ends a filter whose Redis freezes while it works, although its input goes on', async () => {
+  test('ends a filter whose Redis freezes while it works, although its input continues', async () => {
     const redis = await startRedis();
     const ledger = `${redis.url}#l`;
     for (const verb of ['mark', 'unmark']) {
@@ -104,7 +104,7 @@ describe('task-done --patience', { timeout: 120_000 }, () => {
   });
 });
 
-/** Commands with a ledger, and what they read. */
+/** Commands with a ledger, and their input. */
 const STAGES = [
   'task-load a.txt --ledger LEDGER',
   'task-exec --module work.mjs --ledger LEDGER < tasks.ndjson',

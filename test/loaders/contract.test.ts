@@ -1,4 +1,4 @@
-/* One table of values through every loader: what a format can hold comes out as it went in. */
+/* One table of values through every loader: values that a format can hold are read unchanged. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';

@@ -38,12 +38,12 @@ describe.each(Object.entries(TEXTS))('%s', (format, [text, tasks]) => {
   });
 });
 
-test('text of another script is not taken for windows-1252', async () => {
+test('text of another script is not mistaken for windows-1252', async () => {
   const { bad } = await loaded(iconv.encode('中文网址\n', 'gbk'), { format: 'lines' });
   expect(bad[0]?.message).toBe('not valid UTF-8; name its encoding, as in --encoding gbk');
 });
 
-test('a damaged byte in a line of UTF-8 is not taken for another encoding', async () => {
+test('a damaged byte in a line of UTF-8 is not mistaken for another encoding', async () => {
   const { bad } = await loaded(Buffer.concat([Buffer.from('é'), Buffer.from([0xe9]), Buffer.from('\n')]), {
     format: 'lines',
   });

@@ -11,7 +11,7 @@ const read = freshReader(shape, 0) as NonNullable<ReturnType<typeof freshReader>
 const byAll = { ...shape, uuidFields: [] };
 const readByAll = freshReader(byAll, 0) as typeof read;
 
-/** Returns all that a load asks of a record. */
+/** Returns all values that a load reads from a record. */
 function answers(record: Loaded): unknown {
   return {
     ...{ uuid: record.uuid, fault: record.fault, hasRun: record.hasRun, isMadeOf: record.isMadeOf(['url']) },

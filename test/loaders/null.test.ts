@@ -12,7 +12,7 @@ test('an item may have newlines, spaces, quotes and commas; empty items are skip
   expect(await tasksOf(`${names.join('\0')}\0\0`, options)).toEqual(lines);
 });
 
-test('names of one letter are not taken for UTF-16', async () => {
+test('names of one letter are not mistaken for UTF-16', async () => {
   expect(await tasksOf('a\0b\0c\0', options)).toEqual(['a', 'b', 'c'].map((line) => ({ line })));
 });
 
@@ -57,7 +57,7 @@ test('says what to type if the list has no NUL, or has some without --null', asy
   expect(unexpected.stderr).toContain('stdin: has NUL characters; a list of find -print0 needs --null');
 });
 
-test('--null is for lists alone', async () => {
+test('--null applies only to lists', async () => {
   const { code, stderr } = await sh('task-load -0 --format csv', { input: 'a\n1\n' });
   expect({ code, stderr }).toEqual({
     code: 2,

@@ -48,7 +48,7 @@ const TYPES: Readonly<Record<string, string>> = {
   "'NULL'::text": '"NULL"',
 };
 
-test('task-load gives each type of PostgreSQL as documented, and no attribute for NULL', async () => {
+test('task-load converts each type of PostgreSQL as documented, and NULL to no attribute', async () => {
   const columns = Object.keys(TYPES).map((sql, i) => `${sql} as c${i}`);
   const { stdout, stderr } = await load(
     `--query "$(cat <<'SQL'\nselect ${columns.join(', ')}, null::int as absent\nSQL\n)"`,
@@ -107,7 +107,7 @@ test('task-load never writes, and names the fault in the SQL, the table or the c
     /^2 postgres:\S+: it may only be read \(cannot execute nextval\(\).*; the statement is select nextval/,
   );
   expect(await said(`--query 'select * from kept for update'`)).toMatch(/^2 .* may only be read /);
-  expect(await said(`--query 'select 1 as a, 2 as a'`)).toMatch(/^2 --query gives two columns named a/);
+  expect(await said(`--query 'select 1 as a, 2 as a'`)).toMatch(/^2 --query returns two columns named a/);
   expect(await said('--table nix')).toMatch(/^2 postgres:\S+ has no table nix: it has .*kept/);
   expect(await said('--table kept')).toMatch(
     /^2 a column named result is not read.*--rename result=old_result/,

@@ -41,7 +41,7 @@ async function loaded(
 }
 
 describe('--format sitemap', () => {
-  test('reads the urls of a sitemap with what is said of them', async () => {
+  test('reads the urls of a sitemap with their attributes', async () => {
     const { records, rejected } = await loaded({
       's.xml': urlset(`
         <url><loc> https://h/1?a=1&amp;b=2 </loc><lastmod>2026-01-02</lastmod></url>
@@ -122,7 +122,7 @@ describe('--format sitemap', () => {
     expect((await loaded({ 's.xml.gz': plain })).records).toEqual([{ url: 'https://h/2' }]);
   });
 
-  test('does not follow indexes that name each other for ever', async () => {
+  test('does not follow indexes that name each other forever', async () => {
     const { records } = await loaded({
       'a.xml': indexOf('https://h/b.xml', 'a.xml'),
       'b.xml': indexOf('https://h/a.xml'),

@@ -128,7 +128,7 @@ describe('lines before and between rows', () => {
     expect(await tasksOf('a\n//b\nc\n', options)).toEqual([{ line: 'c' }]);
   });
 
-  test('a title taken for the header suggests --skip', async () => {
+  test('a title that is read as the header suggests --skip', async () => {
     const { bad } = await loaded('Report 2024\n\nid,url\n1,2\n', csv);
     expect(bad[0]?.message).toBe('2 cells, the header has 1; if the header is in line 3: --skip 2');
     expect(await tasksOf('Report 2024\n\nid,url\n1,2\n', { ...csv, skip: 2 })).toEqual([

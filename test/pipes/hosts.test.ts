@@ -54,7 +54,7 @@ describe('task-exec --http', () => {
 
   test('completes the tasks of nine hosts while the tenth does not answer', async () => {
     const others = counter();
-    // The slow host answers after all others are done; if they had to wait for it, the run would never end.
+    // The slow host answers after all others have ended; if they had to wait for it, the run would never end.
     const restDone = others.reached(9 * PER_HOST);
     const slow = await serve((response) => void restDone.then(() => response.end('late')));
     const hosts = await Promise.all(

@@ -19,7 +19,10 @@ function openFeed(name = 'in.ndjson'): { feed: WriteStream; cwd: string } {
   return { feed: createWriteStream(join(cwd, name), { flags: 'r+' }), cwd }; // r+: does not wait for a reader
 }
 
-/** Waits for the end. The terminal then has exactly these lines, in any order, no remains of a progress line, and its cursor. */
+/**
+ * Waits for the end. The terminal then has exactly these lines, in any order, nothing left of a progress line, and
+ * its cursor.
+ */
 async function expectClean(session: Session, lines: readonly RegExp[]): Promise<void> {
   await session.ended;
   const seen = session.lines();

@@ -144,7 +144,7 @@ describe('options of a whole pipeline', () => {
     );
     expect(stderr.match(/^GET .*$/gm)).toEqual([`GET ${url}/1`, `GET ${url}/2`]); // lines of other stages may come between
     expect(seen).toEqual([]);
-    // No stage takes them for finished.
+    // No stage treats them as finished.
     expect(finishedOf(cwd, 'done.jsonl')).toEqual([]);
     const rest = parsed(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8'));
     expect(rest.map(({ n, run }) => [n, run.state])).toEqual([

@@ -34,7 +34,7 @@ describe('a stopped run', () => {
     ['SIGTERM', 143, 'a second signal ends at once'],
     ['SIGHUP', 129, 'a second signal ends at once'],
   ] as const)(
-    'reports after %s what it waits for, how far it came, and how to continue',
+    'reports after %s what it waits for, its progress, and how to continue',
     async (name, code, again) => {
       const cwd = setUp();
       const env = { TASK_LEDGER: 'done.jsonl' };

@@ -33,7 +33,7 @@ async function setUp() {
   return { cwd, asked };
 }
 
-/** Runs the pipeline again to its end. Each row must then be there once, and the ledger must match the output. */
+/** Runs the pipeline again to its end. Each row must then exist once, and the ledger must match the output. */
 async function expectToFinish(cwd: string): Promise<void> {
   const { codes, stderr } = await runPipeline(WORK, { cwd, env });
   expect(codes, stderr).toBe('0 0 0');
@@ -164,7 +164,7 @@ describe('a stage whose reader does not read', () => {
 
 describe('a pipeline with a killed stage', () => {
   test.each(['task-load', 'task-exec', 'task-save'])(
-    'gives each row once when it runs again after SIGKILL of %s',
+    'has each row once after SIGKILL of %s and another run',
     async (stage) => {
       const { cwd, asked } = await setUp();
       const held = stage === 'task-load';

@@ -17,7 +17,7 @@ async function caughtUp({ port }: TestRedis): Promise<void> {
   await until(async () => /master_link_status:up/.test(await ask(port, 'info replication')));
 }
 
-/** Waits until the replica of a primary has all that was written so far. */
+/** Waits until the replica of a primary has all data written so far. */
 async function replicated({ port }: TestRedis): Promise<void> {
   await until(async () => {
     const info = await ask(port, 'info replication');
@@ -47,7 +47,7 @@ function watched(command: string, options: Parameters<typeof start>[1] = {}) {
 }
 
 describe('a primary that becomes a copy', () => {
-  test('is waited for by a running pipe, which goes on once it is the primary again', async () => {
+  test('makes a running pipe wait, which continues once it is the primary again', async () => {
     const { primary, replica } = await pair();
     const at = `${primary.url} --name q`;
     await sh(`task-queue push ${at} --quiet`, { input: numbers(0, 3) });
@@ -86,7 +86,7 @@ describe('a primary that becomes a copy', () => {
     expect([code, stderr]).toEqual([74, expect.stringMatching(/is a read-only copy; give its primary, 127/)]);
   }, 60_000);
 
-  test('that has too few replicas for writes is waited for', async () => {
+  test('that has too few replicas for writes makes a command wait', async () => {
     const redis = await startRedis('--min-replicas-to-write', '1');
     const push = watched(`task-queue push ${redis.url} --name q`, {});
     push.child.stdin?.end(numbers(0, 2));
@@ -114,12 +114,12 @@ describe('Sentinel', () => {
     return { primary, replica, port, url: `redis+sentinel://127.0.0.1:${port}/main` };
   }
 
-  test('leads to the new primary after kill -9, without loss of what was acknowledged', async () => {
+  test('leads to the new primary after kill -9, without loss of acknowledged tasks', async () => {
     const { primary, replica, port, url } = await group();
     await until(async () => /num-slaves\n1\n/.test(await ask(port, 'sentinel master main')));
     const at = `${url}/0 --name q`;
     const cwd = freshFolder();
-    // Each push reports what was added: those tasks must not be lost.
+    // Each push reports the added tasks, which must not be lost.
     const pushing = (async (): Promise<Ended[]> => {
       const ends: Ended[] = [];
       for (let i = 0; i < 20; i++)
@@ -140,7 +140,7 @@ describe('Sentinel', () => {
     await until(async () => JSON.parse((await sh(`task-queue size ${at}`)).stdout).finished === 4000);
     await sh(`task-queue stop ${at} --quiet`);
     expect((await working.end).code).toBe(0);
-    // What was acknowledged before the kill was not delivered again after it.
+    // Tasks that were acknowledged before the kill were not delivered again after it.
     const later = new Set(linesOf('delivered').slice(delivered.length));
     expect(acknowledged.filter((line) => later.has(line))).toEqual([]);
     const counts = new Map<string, number>();
@@ -151,7 +151,7 @@ describe('Sentinel', () => {
     expect(await ask(replica.port, 'info replication')).toMatch(/role:master/);
   }, 120_000);
 
-  test('that moves the primary by command loses nothing that was acknowledged meanwhile', async () => {
+  test('that moves the primary by command loses no task that was acknowledged meanwhile', async () => {
     const { port, url } = await group();
     await until(async () => /num-slaves\n1\n/.test(await ask(port, 'sentinel master main')));
     const at = `${url}/0 --name q`;
@@ -162,7 +162,7 @@ describe('Sentinel', () => {
     const acknowledged = join(cwd, 'acknowledged');
     await until(() => existsSync(acknowledged) && readFileSync(acknowledged, 'utf8').length > 1000);
     await ask(port, 'sentinel failover main');
-    // While the old primary still accepts what a new process writes.
+    // While the old primary still accepts the writes of a new process.
     const push = await sh(`task-queue push ${at}`, { input: numbers(3000, 3100) });
     expect(push).toMatchObject({ code: 0, stderr: expect.stringMatching(/100 added/) });
     expect((await working.end).code).toBe(0);
@@ -173,7 +173,7 @@ describe('Sentinel', () => {
     expect(lines.length - new Set(lines).size).toBeLessThanOrEqual(50);
   }, 120_000);
 
-  test('of which no one answers, or that does not know the name, or wants a password, is named', async () => {
+  test('that does not answer, does not know the name, or needs a password is named', async () => {
     const { port } = await group('requirepass "guarded"');
     const size = (url: string, env: Record<string, string> = {}): Promise<Ended> =>
       sh(`task-queue size '${url}' --name q --patience 2s`, { env });
@@ -204,14 +204,14 @@ describe('Sentinel', () => {
     );
   }, 60_000);
 
-  test('warns if no replica has what is written', async () => {
+  test('warns if no replica has the written data', async () => {
     const redis = await startRedis();
     const port = await startSentinel(redis.port);
     const url = `redis+sentinel://127.0.0.1:${port}/main`;
     const { code, stderr } = await sh(`task-queue push ${url} --name q`, { input: numbers(0, 1) });
     expect([code, stderr]).toEqual([
       0,
-      `task-queue: ${url}: no replica confirms what is written; a failover now would lose it\ntask-queue: 1 added\n`,
+      `task-queue: ${url}: no replica confirms the written data; a failover now would lose it\ntask-queue: 1 added\n`,
     ]);
   });
 });

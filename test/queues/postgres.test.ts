@@ -92,7 +92,7 @@ test('a database whose transactions are serializable by default holds a queue, t
   await Promise.all([queues.close(), others.close()]);
 });
 
-test('a user who may only read looks at a queue', async () => {
+test('a user who may only read can show a queue', async () => {
   const url = server.database('seen');
   await push(`'${url}' --name q`, lines('a'));
   server.sql('create role looker login; grant select on all tables in schema public to looker', 'seen');
@@ -171,7 +171,7 @@ test('a row of another program that is not a task is dead with the reason', () =
     expect(await queue.remove(['mail'])).toEqual(['mail']);
   }));
 
-/** Returns a connection of queues whose transactions are committed by this function. */
+/** Returns a connection of queues that commits its transactions with this function. */
 function committing(postgres: PostgresLink, commit: (session: PostgresSession) => Promise<void>): QueueLink {
   const sessionOf = (session: PostgresSession): PostgresSession => ({
     ...session,
@@ -180,7 +180,7 @@ function committing(postgres: PostgresLink, commit: (session: PostgresSession) =
   return oneAtATime({ ...postgres, run: (work) => postgres.run((session) => work(sessionOf(session))) });
 }
 
-test('a transaction whose commit was answered by a lost connection is not repeated', async () => {
+test('a transaction that was committed as its connection was lost is not repeated', async () => {
   const postgres = openPostgres(postgresAddress(server.url));
   let lost = 0;
   const link = committing(postgres, async (session) => {
@@ -198,7 +198,7 @@ test('a transaction whose commit was answered by a lost connection is not repeat
   await postgres.close();
 });
 
-test('a transaction that a crash undid runs again, although another one has got its id', async () => {
+test('a transaction that a crash rolled back runs again, even if another one has its id now', async () => {
   const own = await startPostgres(['wal_writer_delay=10000', 'autovacuum=off']);
   own.sql('create table counted (n int); create table others (n int); checkpoint');
   const postgres = openPostgres(postgresAddress(own.url));
@@ -218,12 +218,12 @@ test('a transaction that a crash undid runs again, although another one has got 
   await postgres.close();
 });
 
-test('a worker whose connection was lost knows its tasks, and gives back those that it never heard of', () =>
+test('a worker that lost its connection keeps its tasks, and returns those that it never received', () =>
   withQueue(async (queue, name) => {
     await queue.push(tasks('a', 'b', 'c', 'd'));
     const consumer = await consume(queue);
     await consumer.take(2);
-    // State after a delivery whose answer was lost, and a verdict whose news were.
+    // State after the answer of a delivery and the news of a verdict were lost.
     const row = (uuid: string): string => `queue = '${name}' and uuid = '${uuid}'`;
     server.sql(`update taskpipe_queue_tasks set state = 'active', worker = 'w',
       instance = (select instance from taskpipe_queue_tasks where ${row('a')}) where ${row('c')}`);

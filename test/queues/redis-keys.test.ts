@@ -1,4 +1,4 @@
-/* Users with few rights, keys of other programs, and servers of another kind. */
+/* Users with few permissions, keys of other programs, and servers of another kind. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -25,7 +25,7 @@ describe('a user of an ACL', () => {
     return { url, at: `${url} --name crawl`, env: { TASK_REDIS_PASSWORD: 'PASSWORD' } };
   }
 
-  test('with the rules of the manual does everything a queue is for', async () => {
+  test('with the rules of the manual can use every function of a queue', async () => {
     const { url, at, env } = await guarded(rules());
     const cwd = freshFolder();
     const run = async (command: string): Promise<string> => {
@@ -55,7 +55,7 @@ describe('a user of an ACL', () => {
     expect(await run(`task-done clear '${ledger}' --yes`)).not.toMatch(/may not/);
   }, 120_000);
 
-  test('without a right gets an error that names the command or key, and where the rules are', async () => {
+  test('without a permission gets an error that names the command or key, and the place of the rules', async () => {
     const size = async (allowed: string, verb = 'size'): Promise<string> => {
       const { at, env } = await guarded(allowed);
       const { code, stderr } = await sh(`task-queue ${verb} ${at}`, { env, input });
@@ -84,7 +84,7 @@ describe('a user of an ACL', () => {
   }, 60_000);
 });
 
-test('a push that lacked a right half-way adds all tasks once it has the right', async () => {
+test('a push that lacked a permission half-way adds all tasks once it has the permission', async () => {
   const redis = await startRedis();
   const at = `${redis.url.replace('//', '//worker@')} --name q`;
   const env = { TASK_REDIS_PASSWORD: 'pw' };

@@ -1,4 +1,4 @@
-/* TLS: what is wrong with a certificate or a protocol, and what to type instead. */
+/* TLS: messages about faults of certificates and protocols, with the remedy. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ async function startTls(cert: string, key: string, ca: string, ...more: readonly
   return `127.0.0.1:${port}`;
 }
 
-/** Returns what a command says about a server, or `fine`. It must not wait for long. */
+/** Returns the message of a command about a server, or `fine`. It must not wait for long. */
 async function said(url: string): Promise<string> {
   const { code, stderr } = await sh(`timeout 20 task-queue size '${url}' --name q`);
   return code === 0 ? 'fine' : `${code} ${stderr.replace(/^task-queue: /, '').trim()}`;
@@ -53,7 +53,7 @@ test('a certificate that is not trusted, for another host, or expired is named w
   );
 }, 60_000);
 
-test('a client certificate is shown to a server that asks for one', async () => {
+test('a client certificate is sent to a server that asks for one', async () => {
   const at = await makeCertificates();
   const host = await serverOf(at, 'server', '--tls-auth-clients', 'yes');
   const url = `rediss://${host}/0?ca=${at('ca.pem')}`;
@@ -75,7 +75,7 @@ test('a client certificate is shown to a server that asks for one', async () => 
   expect(await said(pair('client.pem', 'none.key'))).toMatch(/^74 cannot read .*none\.key: no such file/);
 }, 60_000);
 
-test('a server that does not speak TLS, or does, contrary to the url is found out within seconds', async () => {
+test('a server that speaks TLS contrary to the url, or does not, is detected within seconds', async () => {
   const at = await makeCertificates();
   const plain = await startRedis();
   const secure = await serverOf(at, 'server');

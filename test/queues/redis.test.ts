@@ -52,7 +52,7 @@ test('a proxy that accepts connections while its Redis is down is named as a pos
   relay.close();
 });
 
-test('a push whose Redis freezes while it works ends with 74 within --patience, although its input goes on', async () => {
+test('a push whose Redis freezes while it works ends with 74 within --patience, although its input continues', async () => {
   const redis = await startRedis();
   const push = start(`exec task-queue push ${redis.url} --name q --patience 1s`);
   const end = ended(push);

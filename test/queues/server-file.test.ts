@@ -1,4 +1,4 @@
-/* server.json of chihuo and achihuo: the forms that are read, and the errors of all others. */
+/* server.json of chihuo and achihuo: the supported forms, and the errors of all others. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';

@@ -65,7 +65,7 @@ test('two processes together keep to one quota for each lane', async (context) =
   expect(fullest(calls)).toBeLessThanOrEqual(LIMIT);
 });
 
-test('a shared estimate that was too high is given back to the other process', async (context) => {
+test('the excess of a shared estimate is refunded to the other process', async (context) => {
   await needsRedis(context);
   const { url } = await startRedis();
   const cwd = freshFolder();
@@ -113,7 +113,7 @@ test('a shared overrun is paid back by all, its wait is named, and a stop ends i
   redis.disconnect();
 });
 
-test('a server that does not answer holds up no stop, and takes no outcome', async (context) => {
+test('a server that does not answer does not delay a stop, and discards no outcome', async (context) => {
   await needsRedis(context);
   const { url, freeze } = await startRedis();
   const options = `--shared --queue ${url} --name q --events events --grace 60s`;

@@ -120,7 +120,7 @@ describe('--report FILE.json', () => {
     expect([outcome, tasks.succeeded + tasks.failed + tasks.pending]).toEqual(['stopped', 1500]);
     expect(tasks.pending).toBeGreaterThanOrEqual(400);
     expect(stderr).toMatch(/^task-exec: stopped: \d+ done, .*\d+ not finished$/m);
-    // A later stage prints how to continue, because the input may have more than what arrived.
+    // A later stage prints how to continue, because the input may have more tasks than arrived.
     expect(stderr).not.toContain('pipe it into');
   });
 

@@ -402,7 +402,7 @@ describe('a ledger with a hole from a power loss', () => {
   });
 });
 
-test('a task of another output that was taken back does not hide a row that is gone', async () => {
+test('a task of another output that was taken back does not hide a missing row', async () => {
   const out = await saved('out.csv', { ledger: 'done.jsonl', fields: ['x'] });
   const ledger = join(out.folder, 'done.jsonl');
   const other = outputIn(out.folder, 'other.csv', { ledger: 'done.jsonl', fields: ['x'] });

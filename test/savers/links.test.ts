@@ -60,7 +60,7 @@ test('a link that was removed is named, and how to put it back', async () => {
   );
 });
 
-test('a file that took the name of a link is left alone', async () => {
+test('a file that took the name of a link is not changed', async () => {
   const folder = freshFolder();
   symlinkSync('r1.csv', join(folder, 'out.csv'));
   const message = await changed(folder, 'out.csv', () => {

@@ -25,7 +25,7 @@ function save(cwd: string, input: string, options = ''): Promise<Ended> {
 }
 
 describe('task-save to a database', { timeout: 60_000 }, () => {
-  test('gives each attribute a column with its value, and a run columns of its own', async () => {
+  test('gives each attribute a column with its value, and a run its own columns', async () => {
     const cwd = freshFolder();
     const line = `{"uuid":"a","n":9007199254740993,"big":12345678901234567890,"p":1.10,"f":0.5,"s":"007","o":{"x":[1.10]},"b":true,"z":null,"state":"CA","run":${JSON.stringify(RUN)},"result":{"status":200}}\n`;
     expect((await save(cwd, line)).code).toBe(0);

@@ -54,7 +54,7 @@ test('a quoted output of an older version is continued with quotes', async () =>
   expect(again.stdout.split('\n')[1]).toContain('"x":"two\\nlines","y":"plain"');
 });
 
-test('bare quotes in an output are not taken for those of an older version', async () => {
+test('bare quotes in an output are not mistaken for those of an older version', async () => {
   const cwd = freshFolder();
   const begin = 'uuid\ttitle\n1\t"Foo\n2\tbar"\n3\t"a ""b"""\n';
   writeFileSync(join(cwd, 'out.tsv'), begin);

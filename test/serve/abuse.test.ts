@@ -45,8 +45,8 @@ const CASES: readonly Case[] = [
   ['data that is not an object', '', post('{"data":"x"}'), 400, 'OBJECT'],
   ['deep JSON', '', post(`{"data":${'['.repeat(100_000)}${']'.repeat(100_000)}}`), 400, 'DEPTH'],
   ['bytes that are not UTF-8', '', post(Buffer.from('{"data":{"x":"\xff"}}', 'latin1')), 400, 'UTF8'],
-  ['a uuid of its own', '', post('{"data":{"uuid":"x"}}'), 400, 'DATA'],
-  ['a run of its own', '', post('{"data":{"run":{"state":"SUCCESS"}}}'), 400, 'DATA'],
+  ['its own uuid', '', post('{"data":{"uuid":"x"}}'), 400, 'DATA'],
+  ['its own run', '', post('{"data":{"run":{"state":"SUCCESS"}}}'), 400, 'DATA'],
   ['another member', '', post('{"data":{},"x":1}'), 400, 'DATA'],
   ['a form', '', post('data=1', { 'content-type': 'application/x-www-form-urlencoded' }), 415, 'TYPE'],
   [

@@ -1,4 +1,7 @@
-/* Features that users of AsyncTask had: ids, ends and answers by functions, failed tasks run again, timeouts, cancels. */
+/*
+ * Features that users of AsyncTask had: functions for ids, ends and answers; reruns of failed tasks; timeouts;
+ * cancels.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -242,7 +245,7 @@ describe('app()', { timeout: 60_000 }, () => {
     }
   };
 
-  test('makes ids with taskId, tells onDone of each end, and answers what retrieve returns', async () => {
+  test('makes ids with taskId, calls onDone at each end, and answers with the value of retrieve', async () => {
     const done: unknown[] = [];
     const options: Omit<AppOptions, 'store'> = {
       exec: exec(({ fields }) => Number(fields.n) * 2),
@@ -276,7 +279,7 @@ describe('app()', { timeout: 60_000 }, () => {
     });
   });
 
-  test('aborts the signal of a function whose task is cancelled, and tells when it runs', async () => {
+  test('aborts the signal of a function whose task is cancelled, and reports when it runs', async () => {
     let reason: unknown;
     const work = exec(
       (_task, { signal }) =>

@@ -28,7 +28,7 @@ test('a stage that is started while the queue is read for the one before gets it
     given.push(value.map(({ uuid }: Task) => uuid));
     if (start === 2) return stopping.abort();
     const next = input.next(); // as a program that has room for more
-    feeder.abandon('t1'); // such as a task whose time is over
+    feeder.abandon('t1'); // such as a task that exceeded its time
     hasReturned = true;
     yield value.map(({ uuid }: Task) => new Task(uuid, `{"uuid":"${uuid}","state":"PENDING"}`));
     while (reads.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));

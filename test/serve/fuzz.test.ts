@@ -10,7 +10,7 @@ import { ask, serve, submit } from './service.ts';
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 1200);
 
-/** Values that programs get wrong. */
+/** Values that programs often handle wrongly. */
 const SEEDS = [
   ...['', ' ', '0', '-1', '1', '-0', '1e3', '1e400', '0x10', 'NaN', 'Infinity', 'null', 'true', '[]', '{}'],
   ...['9007199254740991', '9007199254740992', '9223372036854775807', '9223372036854775808'],

@@ -68,7 +68,7 @@ describe('a store that is lost while the service runs', { timeout: 60_000 }, () 
   });
 });
 
-test('a store is readable by its owner only if a token is used, also one that exists', async () => {
+test('with a token, a store is readable only by its owner, even an existing one', async () => {
   const cwd = freshFolder();
   const path = join(cwd, 'tasks.db');
   writeFileSync(path, '');

@@ -137,7 +137,7 @@ describe('openapi.json', { timeout: 60_000 }, () => {
       ).toBe(true);
   });
 
-  test('lists the parameters that the service checks, and the routes that there are', async () => {
+  test('lists the parameters that the service checks, and all of its routes', async () => {
     const { url } = await serve(freshFolder(), ['--port', '0', '--exec', 'cat', '--log-dir', 'logs']);
     const { origin } = new URL(url);
     const { body: document } = await ask(`${url}/openapi.json`);
@@ -147,7 +147,7 @@ describe('openapi.json', { timeout: 60_000 }, () => {
       const answer = await ask(origin + path, { method: method.toUpperCase() });
       expect([404, 405].includes(answer.code), `${method} ${path}: ${answer.text}`).toBe(false);
       for (const { name, schema } of operation.parameters ?? []) {
-        const wrong = schema.type === 'string' ? 'x'.repeat(schema.maxLength + 1) : '-5'; // -5 is not a state either
+        const wrong = schema.type === 'string' ? 'x'.repeat(schema.maxLength + 1) : '-5'; // -5 is not a state
         const query = name === 'task_id' ? '' : `task_id=${body.data.task_id}&`;
         const refused = await ask(`${origin}${path}?${query}${name}=${wrong}`, {
           method: method.toUpperCase(),

@@ -121,7 +121,7 @@ describe.skipIf(!(await has('chromedriver')))('the page (needs chromedriver)', {
       deviceScaleFactor: 1,
       mobile: true,
     });
-    // The browser lays the page out anew with its next frame.
+    // The browser lays out the page again in its next frame.
     const fits = 'document.documentElement.scrollWidth === 390';
     await shows(`${rows} === 3 && ${fits}`);
     const cut = `const input = document.querySelector('.filters input');

@@ -75,9 +75,9 @@ describe('options that task-serve passes on to task-exec', { timeout: 60_000 }, 
     worker: `task-exec --worker 'jq -c --unbuffered "{uuid, result: .n}"'`,
     http: 'task-exec --http --expect-status 200',
     flow: 'task-exec --flow flow.mjs',
-    'events of its own': 'task-exec --module work.mjs --events own.ndjson',
-    'a timeout and a grace of its own': 'task-exec --module work.mjs --timeout 5s --grace 1s',
-    'a log folder of its own': 'task-exec --module work.mjs --log-dir logs',
+    'its own events': 'task-exec --module work.mjs --events own.ndjson',
+    'its own timeout and grace': 'task-exec --module work.mjs --timeout 5s --grace 1s',
+    'its own log folder': 'task-exec --module work.mjs --log-dir logs',
   };
   for (const [name, command] of Object.entries(cases)) {
     test(`do not break a task-exec with ${name}`, async () => {

@@ -50,7 +50,7 @@ test('a store is in use also if another service names it by a symbolic link', as
   }
 });
 
-test('a store that is a folder is refused in words', async () => {
+test('a store that is a folder is refused with a message', async () => {
   const path = join(freshFolder(), 'folder');
   mkdirSync(path);
   await expect(Store.open(path, { warn: () => {} })).rejects.toMatchObject({

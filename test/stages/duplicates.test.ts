@@ -1,4 +1,4 @@
-/* Skipped duplicates: equal to the task that was loaded, or different. */
+/* Skipped duplicates, equal to the loaded task or different. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

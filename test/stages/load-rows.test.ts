@@ -1,4 +1,4 @@
-/* load() of rows in memory: each row gives the task that a line of NDJSON with its JSON gives. */
+/* load() of rows in memory: each row becomes the same task as a line of NDJSON with its JSON. */
 import { expect, test } from 'vitest';
 import { attribute, type LoadOptions, load, type RowSource, type Task } from '../../src/index.ts';
 

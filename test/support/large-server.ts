@@ -1,4 +1,4 @@
-/* A server of large files that are made as they are sent, and counts what it sends. */
+/* A server of large files, which are generated while they are sent. Counts the bytes that it sends. */
 import { createHash, type Hash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { type Seen, serve, type TestServer } from './http-server.ts';
@@ -50,7 +50,7 @@ export interface LargeServer extends TestServer {
 
 export const ETAG = '"one"';
 
-/** Serves a file; by default as a good server does, with ranges. */
+/** Serves a file; by default correctly, with ranges. */
 export async function serveLarge(
   file: LargeFile,
   answer: (serving: Serving) => unknown = (serving) => sendWell(file, serving),

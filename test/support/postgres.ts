@@ -148,8 +148,8 @@ async function ready(child: ChildProcess): Promise<void> {
 }
 
 /**
- * Sends a signal to a server and its sessions, each of which has a process group of its own. The server is stopped
- * first: a session that it forks meanwhile would be missed.
+ * Sends a signal to a server and its sessions, each of which has its own process group. The server is stopped first:
+ * a session that it forks meanwhile would be missed.
  * @returns the process ids
  */
 function signalAll(child: ChildProcess, signal: NodeJS.Signals): readonly number[] {

@@ -30,7 +30,7 @@ export type ProxyLogin = readonly [user: string, password: string];
 
 /**
  * Returns whether danted can be started with a login. It checks users of the system, so it needs root, and a mount
- * namespace in which it sees one more user: the system itself stays as it is.
+ * namespace in which it sees one more user: the system itself is not changed.
  */
 export async function canLogInAtDanted(): Promise<boolean> {
   const { code } = await sh('command -v danted openssl && [ "$(id -u)" = 0 ] && unshare --mount true');
@@ -86,9 +86,10 @@ export async function squid(login?: ProxyLogin, ...rules: readonly string[]): Pr
 }
 
 /**
- * Starts squid in front of a server: a web server that asks for Digest, and whose nonces are good for a few requests.
+ * Starts squid in front of a server: a web server that asks for Digest, with nonces that are valid for a few
+ * requests.
  * @param server port of the server
- * @param uses requests for which a nonce is good
+ * @param uses requests for which a nonce is valid
  */
 export async function squidDigest(server: number, login: ProxyLogin, uses: number): Promise<RunningProxy> {
   const users = join(freshFolder(), 'users');
@@ -99,7 +100,7 @@ export async function squidDigest(server: number, login: ProxyLogin, uses: numbe
   return startSquid(' accel defaultsite=site.test', [peer, ...rules, ...KNOWN], users);
 }
 
-/** Folder of the programs by which squid checks passwords. */
+/** Folder of the programs with which squid checks passwords. */
 const HELPERS = '/usr/lib/squid';
 const KNOWN = ['acl known proxy_auth REQUIRED', 'http_access allow known'];
 
@@ -131,7 +132,7 @@ export async function tinyproxy(login?: ProxyLogin): Promise<RunningProxy> {
 }
 
 async function started(port: number, program: string, words: readonly string[]): Promise<RunningProxy> {
-  // A group of its own, so that its children end with it.
+  // Its own process group, so that its children end with it.
   const child = spawn(program, words, { stdio: 'ignore', detached: true });
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -10,8 +10,8 @@ export interface Relay {
   /** Number of connections so far. */
   readonly opened: number;
   /**
-   * Changes the network. What is lost in a hole is sent again when it is open, as TCP does. A cut resets all connections,
-   * and each new one.
+   * Changes the network. Data that is lost in a hole is sent again when the hole ends, as TCP does. A cut resets all
+   * connections, and each new one.
    * @param delay of each way, in milliseconds. Default 0.
    */
   set(weather: Weather, delay?: number): void;

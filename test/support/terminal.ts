@@ -37,10 +37,7 @@ afterAll(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-/**
- * Starts a command by a shell, in the foreground of a terminal of its own. Its processes are killed after the
- * tests.
- */
+/** Starts a command by a shell, in the foreground of its own terminal. Its processes are killed after the tests. */
 export function onTerminal(command: string, options: SessionOptions = {}): Session {
   const { columns = 80, cwd = freshFolder(), env } = options;
   const screen = new xterm.Terminal({ cols: columns, rows: ROWS, allowProposedApi: true, convertEol: false });

@@ -9,7 +9,7 @@ const LIMIT = 50_000;
 export async function until(holds: () => Promise<boolean> | boolean, limit = LIMIT): Promise<void> {
   const end = performance.now() + limit;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited ${limit / 1000} s in vain for ${holds}`);
+    if (performance.now() > end) throw new Error(`waited ${limit / 1000} s for ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,4 +1,4 @@
-/* Servers of other people, on free ports and without root rights: nginx, nghttpd, dnsmasq. */
+/* Third-party servers, on free ports and without root rights: nginx, nghttpd, dnsmasq. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

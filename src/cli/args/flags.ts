@@ -15,7 +15,7 @@ export interface Flags {
 type Token = ReturnType<typeof parseArgs<{ tokens: true; strict: false }>>['tokens'][number];
 type OptionToken = Extract<Token, { kind: 'option' }>;
 
-/** Splits a command line by a table of options. Does not throw: the caller reports what is wrong. */
+/** Splits a command line by a table of options. Does not throw: the caller reports faults. */
 export function parseFlags(table: Options, argv: readonly string[]): Flags {
   const keys = new Map<string, string>();
   const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple: true }> = {};

@@ -32,7 +32,7 @@ export function wordsOf({ description, defaultText }: Option<unknown>): string {
 /**
  * Returns the help text of a command, or of one kind of its work.
  * @param columns width of the terminal
- * @param asked kinds on the command line; with exactly one, the text is about it alone
+ * @param asked kinds on the command line; if there is exactly one, the text covers only that kind
  */
 export async function helpFor(
   command: Command,
@@ -69,7 +69,7 @@ async function kindHelpFor(command: Command, kind: string, columns: number): Pro
   });
 }
 
-/** Returns a group without the options that the kind does not use; nothing if none is left. */
+/** Returns a group without the options that the kind does not use; an empty list if none is left. */
 function groupOfKind({ heading, options }: Group, command: Command, kind: string): readonly Group[] {
   const { kinds = [], kindsOf = {} } = command;
   const used = Object.entries(options).filter(
@@ -111,7 +111,7 @@ function forYargs(group: string, options: Options): Record<string, YargsOptions>
   const entries = Object.entries(options).map(([key, option]): [string, YargsOptions] => {
     const name = option.placeholder === undefined ? kebab(key) : `${kebab(key)} ${option.placeholder}`;
     const alias = option.alias === undefined ? {} : { alias: [...option.alias] };
-    // yargs writes an alias such as -0 with two dashes, unless it is that of a flag.
+    // yargs writes an alias such as -0 with two dashes, except for flags.
     const isDigit = option.alias?.some((one) => /^\d$/.test(one)) === true;
     return [name, { description: wordsOf(option), group, ...alias, boolean: isDigit }];
   });

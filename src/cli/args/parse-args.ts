@@ -146,7 +146,9 @@ async function addConfig(
   }
 }
 
-/** Adds the options of the file that a command reads by default. Returns a line about that, if it did. */
+/**
+ * Adds the options of the file that a command reads by default. Returns a line about the file if it was read.
+ */
 async function addDefaultConfig(
   values: Record<string, unknown>,
   operands: readonly string[],

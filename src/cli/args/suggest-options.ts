@@ -41,8 +41,8 @@ function unknown(shown: string, name: string, context: SuggestContext): Taskpipe
 }
 
 /**
- * Returns a hint with the nearest option. One of another kind of work is named as such: it would be an error
- * if typed.
+ * Returns a hint with the nearest option. If that option belongs to another kind of work, the hint says so,
+ * because the option would be an error here.
  */
 function hintFor(name: string, { command, table, kinds }: SuggestContext): string {
   const { kindsOf = {} } = command;

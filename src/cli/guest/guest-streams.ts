@@ -52,7 +52,7 @@ export function withoutStreams(): void {
   }) as typeof stdout.write;
 }
 
-/** Returns a function that puts the mark before each line of a text that comes in pieces. */
+/** Returns a function that puts the mark before each line of a text that arrives in pieces. */
 function marker(): (text: string) => string {
   let isInLine = false;
   return (text) => {

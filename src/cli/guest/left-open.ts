@@ -1,6 +1,6 @@
 import { stuckThreads } from '../../core/base/stuck-threads.ts';
 
-/** Time that a process has to end by itself after its work, in milliseconds. */
+/** Time to wait for a process to exit after its work, in milliseconds. */
 const PATIENCE = 300;
 
 /** Kinds of open resources by their names in Node, with their plural. */
@@ -25,7 +25,7 @@ const KINDS: Readonly<Record<string, readonly [one: string, many: string]>> = {
 const OURS: readonly string[] = ['PipeWrap', 'TTYWrap'];
 
 /**
- * Ends the process with its exit code if user code keeps it alive after its work, and says what was left open.
+ * Ends the process with its exit code if user code keeps it alive after its work, and reports the open resources.
  * @param say writes a line to stderr
  * @param signal that stopped the stage
  */

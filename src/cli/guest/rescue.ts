@@ -1,6 +1,6 @@
 /*
- * Last work of a process that user code blocks or ends: a function writes the records which are not written yet. If the
- * main thread is blocked, the watchdog pauses it, as a debugger does, and has it call that function.
+ * Last work of a process that user code blocks or ends: a function writes the remaining records. If the main
+ * thread is blocked, the watchdog pauses it, as a debugger does, and makes it call that function.
  */
 import { killDescendants } from '../../core/base/descendants.ts';
 
@@ -12,7 +12,7 @@ const REPEAT = 100;
 
 /**
  * Sets the function that a blocked main thread calls before the process is killed.
- * @param rescue writes what is not written yet; it must be synchronous. Returns the number of unfinished tasks
+ * @param rescue writes the remaining records; it must be synchronous. Returns the number of unfinished tasks
  */
 export function offerRescue(rescue: () => number): void {
   const value = (): number => {
@@ -58,7 +58,7 @@ export function callRescue(patience: number, then: (unfinished: number) => void)
   );
 }
 
-/** Evaluates an expression on the main thread, in the middle of what that does. */
+/** Evaluates an expression on the main thread, in the middle of other work. */
 async function evaluatePaused(expression: string): Promise<unknown> {
   const { Session } = await import('node:inspector');
   const session = new Session();

@@ -8,7 +8,7 @@ import type { FromWatchdog, ToWatchdog, WatchdogData } from './watchdog.ts';
 
 /** Time that the main thread has to answer, in milliseconds. */
 const ANSWER = 400;
-/** The same after the second signal. */
+/** The same, after the second signal. */
 const AGAIN = 250;
 /** The same after the grace, when unfinished tasks are passed on, in milliseconds. */
 const LATER = 1000;
@@ -44,10 +44,10 @@ function say(words: string): void {
 
 function kill(words: string): void {
   say(words);
-  process.kill(process.pid, 'SIGKILL'); // no other signal ends a process that listens to it
+  process.kill(process.pid, 'SIGKILL'); // SIGKILL: the process may have listeners for all other signals
 }
 
-/** Has the main thread write the unfinished records, and kills the process. */
+/** Makes the main thread write the unfinished records, and kills the process. */
 function rescue(why: string, patience: number): void {
   if (isRescuing) return;
   isRescuing = true;
@@ -61,7 +61,10 @@ function ifBlocked(then: () => void, patience = ANSWER, otherwise?: () => void):
   setTimeout(() => (answered >= asked ? otherwise?.() : then()), patience);
 }
 
-/** Asks until the main thread does not answer: user code may block it at any time, as a listener of `ctx.signal` may. */
+/**
+ * Asks until the main thread does not answer: user code can block it at any time, for example in a listener of
+ * `ctx.signal`.
+ */
 function untilBlocked(then: () => void, patience: number, next = patience): void {
   ifBlocked(then, patience, () => untilBlocked(then, next));
 }

@@ -22,8 +22,8 @@ export interface WatchdogData {
 /** Thread that ends a process whose main thread is blocked by user code. */
 export interface Watchdog {
   /**
-   * Resolves once every signal is heard, also those before. User code must not run earlier: it could block the main
-   * thread before that has handled a signal which the watchdog was too late for.
+   * Promise that resolves once every signal is received, including earlier ones. User code must not run earlier: it
+   * could block the main thread before a signal is handled that arrived before the watchdog started.
    */
   readonly ready: Promise<unknown>;
   /** Called at the first signal: the watchdog does not hear those that come while it starts. */
@@ -38,7 +38,7 @@ export interface Watchdog {
  * Starts the watchdog. The main thread cannot hear signals while user code blocks it, for example in an endless loop.
  * The watchdog hears them too, and kills the process if the main thread does not answer: after the second signal, or
  * after the grace that follows the first.
- * @param heard called with each signal and how many came until then
+ * @param heard called with each signal and its number, from 1
  */
 export function openWatchdog(
   data: WatchdogData,
@@ -54,7 +54,7 @@ export function openWatchdog(
     worker.on('message', (message: FromWatchdog) => {
       if (message === 'ask') tell('alive');
       else if (message === 'ready')
-        setImmediate(resolve); // after the signals that came with it
+        setImmediate(resolve); // after the signals that arrived with it
       else heard(message.signal, message.count);
     });
     worker.on('error', () => resolve()); // this Node has no signals in threads: the main thread alone hears them

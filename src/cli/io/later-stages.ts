@@ -15,8 +15,8 @@ interface Reader {
 }
 
 /**
- * Returns the command lines of the later stages of this pipe, as words, the next one first. Only Linux tells them;
- * elsewhere, and for processes of other users, there are none.
+ * Returns the command lines of the later stages of this pipe, as words, the next one first. The list is empty
+ * on systems other than Linux, and for processes of other users.
  */
 export function laterStages(): readonly (readonly string[])[] {
   const readers = readersOfPipes();

@@ -18,8 +18,8 @@ import { watchReader } from './reader-watch.ts';
 const FILE_CHUNK = 64 * 1024;
 
 /**
- * Reads standard input in chunks. `signal` ends it early, after what was already taken from the pipe: no other
- * process can read that any more.
+ * Reads standard input in chunks. `signal` ends it early, after the data that was already read from the pipe,
+ * because no other process can read that data any more.
  * @param opened called with the stream
  */
 export async function* stdin(
@@ -85,7 +85,7 @@ export interface Output {
   finish(): Promise<void>;
   /** Finishes, and closes the pipe, so that its reader sees the end; nothing can be written after that. */
   end(): Promise<void>;
-  /** Writes at once what was not written yet, and this: for a process whose event loop is blocked. */
+  /** Writes the remaining output and this text at once: for a process with a blocked event loop. */
   writeLast(data: string): void;
   /** Releases timers and child processes. */
   close(): void;
@@ -105,11 +105,11 @@ const LAST_WORDS = 500;
 
 export interface OutputOptions {
   /**
-   * Called once when the reader of the pipe has left. On Linux that is noticed within seconds even while
-   * nothing is written; without this callback only a write notices it.
+   * Called once when the reader of the pipe has left. On Linux this is noticed within seconds even while
+   * nothing is written. Without this callback, only a write notices it.
    */
   readonly onGone?: (() => void) | undefined;
-  /** Aborted when the stage leaves: a reader that does not read is then no longer waited for. */
+  /** Aborted when the stage leaves: then the stage no longer waits for a reader that does not read. */
   readonly aborting: AbortSignal;
 }
 
@@ -117,7 +117,7 @@ export function openOutput(options: OutputOptions): Output {
   const { output } = descriptors;
   const stat = fstatSync(output);
   if (stat.isFIFO() || stat.isSocket()) {
-    // Like process.stdout, but that ignores destroy(), and unwritten output would keep the process alive.
+    // Like process.stdout. But process.stdout ignores destroy(), so unwritten output would keep the process alive.
     return streamOutput(new Socket({ fd: output, readable: false, writable: true }), options, stat.isFIFO());
   }
   return isatty(output)
@@ -184,7 +184,7 @@ function streamOutput(stream: Socket, { onGone, aborting }: OutputOptions, isPip
   aborting.addEventListener('abort', () =>
     setTimeout(() => stream.writableLength > 0 && gone(), LAST_WORDS).unref(),
   );
-  /** Data whose write is not known to be over. */
+  /** Data whose write has not been confirmed. */
   const pending: (string | Buffer)[] = [];
   const written = (): void => void pending.shift();
   const watch = isPipe && onGone !== undefined ? watchReader(gone) : undefined;

@@ -12,9 +12,9 @@ export interface ReaderWatch {
 }
 
 /**
- * Notices that the reader of our pipe left while nothing is written. Only poll(2) tells that, and Node does not
- * offer it. GNU tail polls its output (from coreutils 8.28 on) and ends by SIGPIPE, so an idle stage starts
- * one. Without such a tail the next write notices.
+ * Notices that the reader of our pipe left while nothing is written. Only poll(2) reports that, and Node does not
+ * offer it. GNU tail polls its output (from coreutils 8.28 on) and ends by SIGPIPE, so an idle stage starts one.
+ * Without such a tail the next write notices.
  */
 export function watchReader(gone: () => void): ReaderWatch {
   let child: ChildProcess | undefined;
@@ -37,7 +37,8 @@ export function watchReader(gone: () => void): ReaderWatch {
 
 /**
  * Starts tail with our output as descriptor 3; a shell makes that its standard output. libuv would make a
- * descriptor passed as 0, 1 or 2 blocking, for us too. tail also ends with this process, however that ends.
+ * descriptor passed as 0, 1 or 2 blocking, for this process too. tail also ends with this process, however that
+ * ends.
  */
 function spawnTail(): ChildProcess {
   const command = `exec tail -f --pid=${process.pid} /dev/null >&3 3>&-`;

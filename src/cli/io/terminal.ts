@@ -12,14 +12,14 @@ export interface Terminal extends Screen {
 
 /**
  * Escape sequence: carriage return, then erase to the end of the screen, which also removes a line that wrapped
- * when the terminal became narrower. The cursor rests at the left of the progress line, so any process can
+ * when the terminal became narrower. The cursor rests at the left of the progress line, so that any process can
  * erase it.
  */
 const ERASE_LINE = '\r\x1b[J';
 
 /**
  * Opens the terminal; undefined if stderr is not one, or cannot erase. From then on all writes of this process
- * to stderr first erase the progress line, which may be one that another stage drew.
+ * to stderr first erase the progress line, even if another stage drew it.
  */
 export function openTerminal(): Terminal | undefined {
   const { stderr, env } = process;
@@ -73,7 +73,7 @@ function endsLine(chunk: string | Uint8Array): boolean {
   return typeof chunk === 'string' ? chunk.endsWith('\n') : chunk.at(-1) === 10;
 }
 
-/** Returns whether this is not a background job, which would draw over what the user types. True if unknown. */
+/** Returns whether this is not a background job, which would draw over the input of the user. True if unknown. */
 function isInForeground(): boolean {
   try {
     // Fields after the name, which may contain anything: state, parent, group, session, terminal, foreground

@@ -125,7 +125,9 @@ function filesOf({ options, files = {} }: Command): readonly string[] {
   ];
 }
 
-/** Capitalizes the first letter: descriptions in declarations begin small and have no full stop. */
+/**
+ * Capitalizes the first letter: descriptions in declarations begin with a small letter and have no full stop.
+ */
 export function raised(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }

@@ -46,7 +46,7 @@ function cellsOf(key: string, option: Option<unknown>): readonly string[] {
   ];
 }
 
-/** Escapes bars, which would end the cell, and what looks like a tag. */
+/** Escapes bars, which would end the cell, and text that looks like a tag. */
 function escaped(cell: string): string {
   return cell.replaceAll('|', '\\|').replace(/<(?=\w)/g, '&lt;');
 }

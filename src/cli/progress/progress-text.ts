@@ -82,7 +82,7 @@ function presenterOf(
   if (mode === 'none' || terminal === undefined) return undefined;
   return (view) => {
     const { columns, hasColours } = terminal;
-    // The last column stays free: after it the cursor would wait at the margin.
+    // The last column stays free: a cursor behind it would stand at the margin.
     terminal.draw(lineOf(name, view, { columns: columns - 1, colours: hasColours }));
   };
 }

@@ -17,7 +17,7 @@ export interface Speed {
 }
 
 /**
- * Measures the recent rate of a count from samples. It stores changes only, so memory stays small. A stall is a
+ * Meter of the recent rate of a count, from samples. It stores changes only, so memory stays small. A stall is a
  * silence of ten seconds that is also three times the usual interval.
  */
 export class Speedometer {

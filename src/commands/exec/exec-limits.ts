@@ -9,7 +9,7 @@ import { MachineRoom } from '../../stages/exec/limits/machine/machine-room.ts';
 import { withSharedQuotas } from '../../stages/queue/shared-quotas.ts';
 import { withSharedRate } from '../../stages/queue/shared-rate.ts';
 
-/** Option values and functions of which the limits of a run are made. */
+/** Option values and functions that determine the limits of a run. */
 interface ExecLimitValues extends LimitValues {
   readonly memfree: number | undefined;
   readonly load: Load | undefined;

@@ -17,7 +17,7 @@ export interface QueueValues extends OptionValues<typeof connectionOptions> {
   readonly ledger?: string | undefined;
 }
 
-/** Returns an error handler that closes what is open and throws the error again. */
+/** Returns an error handler that closes open resources and rethrows the error. */
 export function closing(close: () => Promise<void>): (error: unknown) => Promise<never> {
   return async (error) => {
     await close();
@@ -26,8 +26,7 @@ export function closing(close: () => Promise<void>): (error: unknown) => Promise
 }
 
 /**
- * Opens the queues for tasks that work finds, or the server for shared rates; undefined if neither is asked
- * for.
+ * Opens the queues for added tasks, or the server for shared rates; undefined if neither is asked for.
  * @throws {TaskpipeError} `USAGE` if options are missing or exclude each other
  */
 export async function openShared(values: QueueValues, io: Io): Promise<Queues | undefined> {

@@ -32,7 +32,7 @@ function inputPath(): string {
   try {
     return quote(relative('', readlinkSync(`/proc/self/fd/${descriptors.input}`)));
   } catch {
-    return 'FILE'; // systems other than Linux do not tell
+    return 'FILE'; // not available on systems other than Linux
   }
 }
 
@@ -64,7 +64,7 @@ export function openReporting(
   const { argv, version, info, warn } = io;
   const file = path === undefined ? undefined : openReport(path);
   const input = inputPath(); // now: its descriptor is closed at the end
-  // Without a ledger, task-save says how to make one, and to export its name.
+  // Without a ledger, task-save says how to create a ledger and export its name.
   const place = ledger === undefined ? '"$TASK_LEDGER"' : quote(scrubbed(ledger));
   const command = typedLine('task-exec', argv, options);
   const whole = (measured: Report, rejected: number): Report => {

@@ -42,9 +42,9 @@ interface Rescued {
 }
 
 /**
- * Returns whether unfinished tasks must not go on as PENDING, as the user code ends the stage and a queue delivers them
- * again. PENDING would return the task that ends the stage to the front, uncounted, for ever. A task that does not come
- * back is a suspect of `task-queue pull` instead.
+ * Returns whether unfinished tasks must not be passed on as PENDING, because the user code ends the stage and a queue
+ * delivers them again. PENDING would return the task that ends the stage to the front, uncounted, forever. A task
+ * that does not come back is a suspect of `task-queue pull` instead.
  */
 function isLeftToQueue(io: Io): boolean {
   return io.signal === undefined && queuePipeOf(io) !== undefined;

@@ -78,7 +78,7 @@ export async function runStage(values: ExecValues, io: Io, opened: Opened): Prom
     },
   };
   const execution = optionsOf<ExecOptions>(given, execOptions, OWN_EXEC_OPTIONS);
-  checkExecOptions(execution); // before programs or threads start, which an error would have to end
+  checkExecOptions(execution); // before programs or threads start: an error here need not stop them
   await io.guarded;
   const made = await executorFor({ ...values }, setting);
   const executor =
@@ -123,14 +123,17 @@ export async function runStage(values: ExecValues, io: Io, opened: Opened): Prom
   return !isReached && (isOverBudget || failed + passed + rejects.count > 0) ? 1 : 0;
 }
 
-/** Notes, after the first signal, what still runs and what a second signal does. */
+/** Notes, after the first signal, the work that still runs and the effect of a second signal. */
 function noteStop({ info, signal }: Io, running: number, grace: number): void {
   if (signal === undefined || running === 0 || grace === 0) return;
   const again = signal === 'SIGINT' ? 'Ctrl-C again ends at once' : 'a second signal ends at once';
   info(`stopping: ${number(running)} running, up to ${durationWords(grace).replace('.0 ', ' ')}; ${again}`);
 }
 
-/** Notes, after a signal that also ended the reader, such as a jq in the same pipe, how many tasks have no record. */
+/**
+ * Notes, the number of tasks without a record, after a signal that also ended the reader, such as a jq in the
+ * same pipe.
+ */
 function noteLost({ info, signal }: Io, pending: number, error: unknown): void {
   if (signal === undefined || !(error instanceof TaskpipeError) || error.code !== 'PIPE') return;
   info(

@@ -46,7 +46,7 @@ function readOperands(operands: readonly string[], url: () => string | undefined
 /** Options that only one verb uses. */
 const VERB_OF: Readonly<Record<string, string>> = { metrics: 'size', json: 'watch', interval: 'watch' };
 
-/** @throws {TaskpipeError} `USAGE` if an option was typed that does nothing for the verb */
+/** @throws {TaskpipeError} `USAGE` if a typed option has no effect on the verb */
 function checkTyped(verb: string, typed: ReadonlySet<string>): void {
   for (const key of typed) {
     const user = VERB_OF[key];

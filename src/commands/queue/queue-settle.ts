@@ -31,12 +31,12 @@ export async function giveBack(
   const options = { worker: values.worker ?? io.pipe, delay: values.delay, onlyKnown: true };
   io.progress(() => progressOf(counts));
   const telling = setInterval(() => {
-    for (const queue of queues) queue.keepSettling(options.worker).catch(() => {}); // the next one reports it
+    for (const queue of queues) queue.keepSettling(options.worker).catch(() => {}); // the next call reports it
   }, SETTLING);
   try {
     for await (const batch of settle(flushed(judge(input), rejects), queues, options, counts))
       if (values.tee) await io.write(textOf(batch));
-    // This is the last stage of its pipe, and its input has ended: no more verdicts come.
+    // This is the last stage of its pipe, and its input has ended: no more verdicts follow.
     if (uuids.length === 0) for (const queue of queues) await queue.endSettling(options.worker);
   } finally {
     clearInterval(telling);
@@ -46,7 +46,7 @@ export async function giveBack(
   return counts.again + counts.dead + counts.unknown > 0 ? 1 : 0;
 }
 
-/** Returns the words about tasks that were not settled, as no queue knows them. */
+/** Returns the message about tasks that were not settled because no queue knows them. */
 function strangersInWords({ unknown, strangers }: SettleCounts, queues: readonly Queue[]): string {
   const names = queues.map(({ name }) => name).join(', ');
   const some = unknown > strangers.length ? [...strangers, ''] : strangers;

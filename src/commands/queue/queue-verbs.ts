@@ -90,7 +90,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
         await queue.clear();
         const ledger = ledgerOf(context.place, queue.name);
         const more = ledger === undefined ? '' : ` (task-done clear ${ledger} --yes forgets it)`;
-        context.io.info(`${queue.name} is empty now; what was finished is still known${more}`);
+        context.io.info(`${queue.name} is empty now; finished tasks are still known${more}`);
       }),
   },
   pause: {

@@ -29,7 +29,7 @@ export async function watch({ queues, values, io }: VerbContext): Promise<0> {
   return 0;
 }
 
-/** Waits for work; returns undefined if the signal comes first, as while Redis is away. */
+/** Waits for work; returns undefined if the signal comes first, for example while Redis is unavailable. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const stop = (): void => resolve(undefined);
@@ -57,7 +57,10 @@ function show(looks: readonly QueueLook[], { screen, info }: Io): readonly strin
   return fitting;
 }
 
-/** Returns a look in one line: `crawl: 1,234 waiting, 20 active (m1 20), 300 done per minute, 4 min 10 s left`. */
+/**
+ * Returns a snapshot as one line: `crawl: 1,234 waiting, 20 active (m1 20), 300 done per minute, 4 min 10 s
+ * left`.
+ */
 export function lineOf(look: QueueLook): string {
   const { name, waiting, active, delayed, dead, finished, paused } = look;
   const parts = [`${number(waiting)} waiting`, `${number(active)} active${bracketed(workersOf(look))}`];
@@ -68,7 +71,7 @@ export function lineOf(look: QueueLook): string {
   return `${name}: ${parts.join(', ')}`;
 }
 
-/** Returns a look as the rows of a table. */
+/** Returns a snapshot as the rows of a table. */
 function tableOf(look: QueueLook): string[] {
   const { name, waiting, active, delayed, dead, finished, paused } = look;
   const row = (label: string, count: number, more = ''): string =>

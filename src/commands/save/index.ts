@@ -1,6 +1,6 @@
 /*
- * task-save: its options, and the words about what was saved and what to type next. Must not know formats: these are in
- * savers/.
+ * task-save: its options, and the messages about saved records and the next command. Must not know formats: these are
+ * in savers/.
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Progress } from '../../core/base/progress.ts';
@@ -92,7 +92,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
       truncated: io.truncated,
       maxLine: values.maxLine,
     };
-    // Reads on after the first signal: what earlier stages still write is saved too.
+    // Continues to read after the first signal, to save the records that earlier stages still write.
     const tasks = flushed(readTasks(io.stdin(io.aborting), lineOptions), rejects);
     try {
       const given = {

@@ -28,7 +28,9 @@ export interface Told {
   readonly partitionBy: string | undefined;
 }
 
-/** Returns what was saved, where the rest is, and the command that saves the rest too. */
+/**
+ * Returns a message: the number of saved records, the place of the rest, and the command that saves the rest.
+ */
 export function lastWords(summary: SaveSummary, told: Told): string[] {
   const { unfinished } = summary;
   const isCutShort = told.isStopped || (unfinished > 0 && !told.isFromFile);
@@ -36,7 +38,7 @@ export function lastWords(summary: SaveSummary, told: Told): string[] {
   return isCutShort ? stopWords(summary, told) : endWords(summary, told);
 }
 
-/** Returns the words for a run that was cut short. The last line tells how to continue. */
+/** Returns the message about an interrupted run. The last line says how to continue. */
 function stopWords(summary: SaveSummary, told: Told): string[] {
   const counts = countsOf(summary, told).join(', ');
   const line = `${told.isStopped ? 'stopped: ' : ''}${counts}`;
@@ -82,7 +84,7 @@ function endWords(summary: SaveSummary, told: Told): string[] {
 
 /** Returns a hint if the output had a row for every task: it may be the input, given by mistake. */
 function inputHints({ read, present }: SaveSummary, { out, ledger, ack }: Told): string[] {
-  // A queue may deliver a task again whose row was saved before.
+  // A queue may deliver a task again after its row was saved.
   if (present === 0 || present < read || ledger !== undefined || ack !== undefined) return [];
   return [
     `${out} already had rows for all ${counted(read, 'task')}, so nothing was saved; if ${out} is also the input, save to another file; with --ledger, finished tasks are not run again`,
@@ -105,12 +107,12 @@ function countsOf(summary: SaveSummary, { out, bad, isStopped, isFromFile }: Tol
   return parts;
 }
 
-/** Returns true if an output gets its columns by itself, so that a misfit is not for want of `--widen`. */
+/** Returns true if an output adds columns without `--widen`, so that a misfit has another cause. */
 function hasNoWiden(out: string): boolean {
   return ['sqlite', 'postgres', 'parquet'].includes(saveFormatOf(out) ?? '');
 }
 
-/** Returns the command as it was typed, without what would go wrong in a second run. */
+/** Returns the command as it was typed, without the parts that would fail in a second run. */
 function commandOf({ argv, options }: Told): string {
   return typedLine(
     'task-save',
@@ -119,7 +121,7 @@ function commandOf({ argv, options }: Told): string {
   );
 }
 
-/** Returns what to type for records whose work is done and that have no row. */
+/** Returns hints, with commands to type, about records of finished work that have no row. */
 function misfitHints({ rest, misfits, lacking, reason, restFile }: SaveSummary, told: Told): string[] {
   const { out, ledger, ack } = told;
   const file = quote(restFile);

@@ -42,7 +42,7 @@ interface TimedAtom {
   reverts: Calls | undefined;
 }
 
-/** Times of atoms by name, in bounded memory: at most some 5 MB. */
+/** Times of atoms by name, in bounded memory: at most about 5 MB. */
 export class AtomTimes {
   readonly #atoms = new Map<string, TimedAtom>();
 

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { kill, pid } from 'node:process';
 
 /**
- * Kills the processes that a thread of this process started, and those that they started: one that is left could hold
- * the pipe that the thread reads from. Does nothing if the system has no /proc.
- * @param thread number of the thread in the system; the main thread has that of the process
+ * Kills the processes that a thread of this process started, and those that they started: a remaining process
+ * could hold the pipe that the thread reads from. Does nothing if the system has no /proc.
+ * @param thread number of the thread in the system; the number of the main thread is the process id
  */
 export function killDescendants(thread: number): void {
   const found = new Set<number>();
@@ -29,7 +29,7 @@ function childrenOf(file: string): number[] {
   try {
     return (readFileSync(file, 'utf8').match(/\d+/g) ?? []).map(Number);
   } catch {
-    return []; // it has ended, or the system does not tell
+    return []; // it has ended, or the system has no such file
   }
 }
 

@@ -75,8 +75,8 @@ export function ioError(doing: string, path: string, cause: unknown): TaskpipeEr
 }
 
 /**
- * Returns the message of the system for other errors. It lacks the code, and the path, which we name as it
- * was typed.
+ * Returns the message of the system for other errors. It leaves out the code and the path; the error shows the
+ * path as it was typed.
  */
 function systemWords(error: unknown): string | undefined {
   const number = error instanceof Error ? (error as NodeJS.ErrnoException).errno : undefined;

@@ -12,9 +12,12 @@ export interface Progress {
   readonly through: number;
   /** Outcomes, the most important first. Zeros are hidden, except for the first. */
   readonly counts: readonly Count[];
-  /** Number of bytes that were written so far, for work whose tasks may be long. */
+  /** Number of bytes that were written so far, for work with long tasks. */
   readonly bytes?: number | undefined;
-  /** Returns what else to show, in ASCII, the most important first. @param share fraction of all tasks, if known */
+  /**
+   * Returns further parts to show, in ASCII, the most important first. @param share fraction of all tasks, if
+   * known
+   */
   readonly notes?: ((share?: number) => readonly string[]) | undefined;
   /** Fraction of all tasks, from 0 to 1, if the stage knows it. */
   readonly share?: number | undefined;

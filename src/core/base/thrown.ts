@@ -1,13 +1,13 @@
 /*
- * The one reading of what user code throws. Anything can be thrown: a Proxy, an object whose getters throw, one
- * without a prototype. Nothing here throws.
+ * Reads the values that user code throws. Any value can be thrown: a Proxy, an object with throwing getters, an
+ * object without a prototype. Nothing here throws.
  */
 
 import { types } from 'node:util';
 
 /** Parts of a thrown value that a failure needs. */
 export interface Thrown {
-  /** Its own `code` if that is a text, else `ERROR`. */
+  /** The `code` of the value if that is a string, else `ERROR`. */
   readonly code: string;
   /** Its message, followed by the messages of its causes. */
   readonly message: string;
@@ -17,7 +17,7 @@ export interface Thrown {
   readonly retry: boolean;
 }
 
-/** Number of causes, and of errors of an `AggregateError`, that a message tells. */
+/** Maximum number of causes, and of errors of an `AggregateError`, in a message. */
 const MOST = 8;
 
 /** Longest message and stack, in characters. */
@@ -38,7 +38,7 @@ export function thrownOf(value: unknown): Thrown {
   };
 }
 
-/** Marks a promise as handled: that of a failed task must not count as an uncaught error, too. */
+/** Marks a promise as handled: otherwise the promise of a failed task would also count as an uncaught error. */
 export function silence(value: unknown): void {
   if (types.isPromise(value)) waitFor(value).catch(() => {});
 }
@@ -97,7 +97,7 @@ function chainOf(value: unknown): unknown[] {
   return chain;
 }
 
-/** Returns the errors of an `AggregateError`, unless they have errors of their own. */
+/** Returns the errors of an `AggregateError`, unless these contain further errors. */
 function errorsOf(value: unknown): unknown[] {
   const errors = read(value, 'errors');
   if (read(value, 'stack') === undefined) return [];

@@ -1,6 +1,6 @@
 /*
- * The one rule for values that user code returns: what JSON keeps is a result, anything else is a failure that says
- * what it was. JSON.stringify alone turns a Map, a promise or an error into `{}`, and NaN into null.
+ * The rule for values that user code returns: a value that JSON keeps is a result; any other value is a failure
+ * that names its type. JSON.stringify alone turns a Map, a promise or an error into `{}`, and NaN into null.
  */
 import { types } from 'node:util';
 import { ownMessage, silence } from './thrown.ts';
@@ -8,7 +8,7 @@ import { ownMessage, silence } from './thrown.ts';
 /** Maximum nesting of a value. Inside a record it must stay within the limit of `readTasks`. */
 export const MAX_LEVELS = 60;
 
-/** JSON of a value, undefined for undefined; or what the value is instead. */
+/** JSON of a value (undefined for undefined), or a description of a value that JSON cannot keep. */
 export type UserJson =
   | { readonly text: string | undefined; readonly fault?: undefined }
   | { readonly fault: string; readonly text?: undefined };
@@ -140,7 +140,7 @@ function lossOf(value: object, names: readonly string[]): string | undefined {
   return isSpecial ? typeOf(value) : `${typeOf(value)} without members`;
 }
 
-/** Returns the name of the class of a value, else what the language calls it. */
+/** Returns the name of the class of a value, else the name of its type in the language. */
 function typeOf(value: unknown): string {
   if (typeof value === 'bigint') return 'BigInt';
   const { name } = ((value as object).constructor ?? {}) as { name?: unknown };

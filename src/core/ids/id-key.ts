@@ -150,7 +150,7 @@ export function hashOfKey(seed: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Returns whether the four words from `i` are the current key. */
+/** Returns whether the four words from index `i` are the current key. */
 export function isKeyAt(keys: Int32Array, i: number): boolean {
   return keys[i] === k0 && keys[i + 1] === k1 && keys[i + 2] === k2 && keys[i + 3] === k3;
 }

@@ -5,7 +5,7 @@ const CHUNK = 65_536;
 const PAIR = 8;
 /** Chunks that stay in memory; later ones go to a file. */
 const IN_MEMORY = 4;
-/** Pairs read from the file at once: duplicates mostly come in the order of their first occurrences. */
+/** Pairs read from the file at once: duplicates mostly appear in the order of their first occurrences. */
 const BLOCK = 64;
 
 /**

@@ -154,7 +154,7 @@ export class IdSet {
   }
 
   /**
-   * Gives slots to the keys of the list. Returns false if there are too few slots.
+   * Assigns slots to the keys of the list. Returns false if there are too few slots.
    * @param isCounted true if all keys are known to be distinct; otherwise repeated keys are skipped, and the
    *   others counted
    */

@@ -57,7 +57,7 @@ export class IdTable {
     }
   }
 
-  /** Gives a number a slot. Returns false if the table must grow first. */
+  /** Assigns a slot to a number. Returns false if the table must grow first. */
   place(h: number, g: number, number: number): boolean {
     const shard = this.#shardOf(h);
     const { tags, words } = shard;
@@ -87,7 +87,7 @@ export class IdTable {
     const buckets = first.tags.length / LINE;
     if (buckets < BUCKETS) this.#shards = [newShard(buckets * 2)];
     else {
-      // Reuses the shards: freed ones would stay in memory for a while, beside the new ones.
+      // Reuses the shards: freed ones would stay in memory for a while, in addition to the new ones.
       for (const shard of this.#shards) {
         shard.tags.fill(0);
         shard.size = 0;

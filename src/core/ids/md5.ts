@@ -28,7 +28,7 @@ export function md5(text: DataView, length: number, digest: DataView): void {
 }
 
 /*
- * The four rounds of section 3.4, step by step as the RFC writes them: tables and a loop take a third more
+ * The four rounds of section 3.4, in the steps of the RFC; a version with tables and a loop takes a third more
  * time. There are four functions because V8 inlines `step` only a limited number of times in one function.
  */
 

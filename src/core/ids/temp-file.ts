@@ -50,7 +50,7 @@ class OpenTempFile implements TempFile {
     try {
       for (let done = 0; done < count; ) {
         const some = readSync(this.#fd, bytes, from + done, count - done, place + done);
-        if (some === 0) throw new Error('it is shorter than what was written to it');
+        if (some === 0) throw new Error('it is shorter than the data written to it');
         done += some;
       }
     } catch (error) {

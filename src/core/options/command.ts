@@ -10,7 +10,7 @@ export interface Io {
    * @throws {TaskpipeError} `PIPE` once the reader is gone, `IO` if writing failed
    */
   write(data: string | Buffer): Promise<void>;
-  /** Closes standard output while the process goes on, so that its reader sees the end. */
+  /** Closes standard output while the process continues, so that its reader sees the end. */
   end(): Promise<void>;
   /** Writes a message to stderr, after the name of the command. */
   warn(message: string): void;
@@ -24,12 +24,14 @@ export interface Io {
    */
   progress(read: () => Progress, total?: Total): void;
   /**
-   * Tells that the work has begun, as `stdin`, `write` and `progress` do. Until then the first signal ends the process.
+   * Reports that the work has begun. `stdin`, `write` and `progress` do so as well. Until then the first signal
+   * ends the process.
    */
   begun(): void;
   /**
-   * Sets what is written before the process is killed because user code blocks it. Absent if that cannot happen.
-   * @param unfinished synchronous; gets the bytes of standard input that were taken and not passed on
+   * Sets the function that returns the last records of a process that is killed because user code blocks it.
+   * Absent if that cannot happen.
+   * @param unfinished synchronous; receives the bytes of standard input that were read and not passed on
    */
   readonly rescue?: ((unfinished: (unread: Buffer) => Rescue) => void) | undefined;
   /** Calls a function with each uuid that the parent process cancels; undefined if the parent cannot ask for it. */
@@ -47,8 +49,8 @@ export interface Io {
   /** True if standard output is a pipe to another program. */
   readonly isPiped: boolean;
   /**
-   * Returns the command lines of the later stages of this pipe, as words, the next one first. Only Linux tells them;
-   * elsewhere there are none.
+   * Returns the command lines of the later stages of this pipe, as words, the next one first. The list is empty
+   * on systems other than Linux.
    */
   laterStages(): readonly (readonly string[])[];
   /** Terminal on stderr; undefined if stderr is not one, or if progress is not drawn. */
@@ -56,7 +58,10 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted if we cut standard input short, so that its last line is incomplete. */
   readonly truncated: AbortSignal;
-  /** Resolves when user code may run: until then it could block the main thread unnoticed. Undefined: at once. */
+  /**
+   * Promise that resolves when user code may run: before that, it could block the main thread unnoticed. Undefined:
+   * at once.
+   */
   readonly guarded: Promise<unknown> | undefined;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP: finish what runs. */
   readonly stopping: AbortSignal;
@@ -110,16 +115,16 @@ export interface Command<O extends Options = Options> {
   /** Environment variables and files besides those of the options, each with a description. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
-  /** Option keys by heading, for groups of their own in the help. */
+  /** Option keys by heading, for separate groups in the help. */
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   /** Command lines, each with a description. */
   readonly examples: readonly (readonly [line: string, words: string])[];
   /** Configuration file that is read without `--config`, if it exists. */
   readonly defaultConfig?: {
     readonly file: string;
-    /** Key by which the file is known to be meant; other files of this name are ignored. */
+    /** Key that the file must contain; other files of this name are ignored. */
     readonly mark: string;
-    /** Returns whether the other options lack what the file has. */
+    /** Returns whether the file has settings that the other options lack. */
     isNeeded(values: Readonly<Record<string, unknown>>, operands: readonly string[]): boolean;
   };
   /**

@@ -209,7 +209,7 @@ export function pairs(
   return { ...option(description, placeholder, parse, more), defaultValue: undefined, many: true };
 }
 
-/** Declares an option with a parser of its own, which throws `InvalidValue` with the rule for a value. */
+/** Declares an option with a custom parser, which throws `InvalidValue` with the rule for a value. */
 export function value<T>(
   description: string,
   placeholder: string,
@@ -231,7 +231,7 @@ export function value<T>(
   return option<T | undefined>(description, placeholder, parse, more);
 }
 
-/** Declares an option with a parser of its own that may be given several times. */
+/** Declares an option with a custom parser. The option may be given several times. */
 export function values<T>(
   description: string,
   placeholder: string,

@@ -43,7 +43,10 @@ function callsIn(tree: unknown): FunctionCall[] {
   return type === 'Function' && value === undefined ? [tree as FunctionCall, ...parts] : parts;
 }
 
-/** Calls a function with arguments of no use, whose types are checked after its name and their number. */
+/**
+ * Calls a function with dummy arguments: the library checks its name and the number of arguments before their
+ * types.
+ */
 function checkCall(interpreter: Jmespath['TreeInterpreter'], { name, children }: FunctionCall): void {
   const call = { type: 'Function', name, children: children.map(() => ({ type: 'Current' })) };
   try {

@@ -3,8 +3,8 @@ import { mustBeWhole, type Option, type Options, parseOption } from './option.ts
 import { hint } from './suggest.ts';
 
 /**
- * Options of a function of the library: those of a table, with the values that parsing gives, and `Own`. An option
- * that is in both has the type that `Own` gives. Editors show the doc comments of the table.
+ * Options of a function of the library: those of a table, with the types of parsed values, and those of `Own`.
+ * For an option in both, the type in `Own` counts. Editors show the doc comments of the table.
  */
 export type LibraryOptions<O extends Options, Own = unknown> = {
   readonly [K in keyof O as Exclude<K, keyof Own>]?: O[K] extends Option<infer T> ? T | undefined : never;

@@ -23,7 +23,7 @@ export interface Option<T> {
   readonly defaultText?: string;
   /** Environment variable, if it is not `TASK_` and the name in upper case. */
   readonly env?: string;
-  /** True if an empty environment variable is a value; otherwise it counts as not set. */
+  /** True if an empty environment variable counts as a value; by default it counts as not set. */
   readonly allowsEmpty?: boolean;
   /** Least value of a whole number. */
   readonly min?: number;
@@ -63,7 +63,8 @@ export function mustBeWhole(name: string, value: number | undefined, min: number
 }
 
 /**
- * Checks a duration in milliseconds that a program gives. A timer cannot wait longer: it would fire at once.
+ * Checks a duration in milliseconds from a caller of the library. A timer cannot wait longer: it would fire at
+ * once.
  * @throws {TaskpipeError} `USAGE`
  */
 export function mustBeDuration(name: string, value: number | undefined): void {

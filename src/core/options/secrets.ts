@@ -32,7 +32,7 @@ export function scrubbed(text: string): string {
 /** Word of a command line in place of the path of a pipe. */
 const PIPE = 'PIPE';
 
-/** Path that the shell gives for `<(command)`: it leads nowhere after the run. */
+/** Path that the shell gives for `<(command)`: it is invalid after the run. */
 const PIPE_PATH = /(?<![^\s=@])\/(?:dev|proc\/self)\/fd\/\d+$/;
 
 /** Returns a line that ends with a command, with a comment of the shell about the pipes in that command. */

@@ -9,11 +9,11 @@ const levenshtein = (): Levenshtein => createRequire(import.meta.url)('fastest-l
 const MIN_START = 3;
 
 /**
- * Returns the name that was probably meant; undefined if none is close. Case, dashes and underscores are
+ * Returns the name that was probably meant; undefined if no name is similar. Case, dashes and underscores are
  * ignored.
  *
- * A name is close if it is the only one that begins with the word, which has at least three letters. It is
- * also close if it differs in one letter (two swapped letters count as one), in two letters of a word of six
+ * A name is similar if it is the only one that begins with the word, which has at least three letters. It is
+ * also similar if it differs in one letter (two swapped letters count as one), in two letters of a word of six
  * or more, or in three of a word of nine or more.
  */
 export function nearest(word: string, names: readonly string[]): string | undefined {

@@ -5,7 +5,7 @@ import type { PostgresAddress } from './postgres-address.ts';
 export interface PostgresSettings {
   /** Maximum time that the server may be unavailable, in milliseconds; then it is an error. Default one minute. */
   readonly patience?: number | undefined;
-  /** False if COMMIT need not wait for the disk. Default true. */
+  /** False if COMMIT does not need to wait for the disk. Default true. */
   readonly sync?: boolean | undefined;
   /** Writes a line to stderr. */
   readonly warn?: ((message: string) => void) | undefined;
@@ -29,7 +29,7 @@ export interface ResultField {
 
 /** Open connection. Its cells are text, in the formats that `openPostgres` sets. */
 export interface PostgresSession {
-  /** Number of the connection, from 1; temporary tables of another one are gone. */
+  /** Number of the connection, from 1; the temporary tables of an earlier connection are gone. */
   readonly number: number;
   /**
    * True if a pooler stands between: each transaction may run in another session of the server, without the settings and
@@ -59,12 +59,12 @@ export interface PostgresSession {
   batches(sql: string, size: number): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
 }
 
-/** Connection that is restored as long as patience lasts. */
+/** Connection that is restored after a loss, for as long as `patience` allows. */
 export interface PostgresLink {
   readonly address: PostgresAddress;
   /**
    * Runs `work`, and runs it again on a new connection if the connection was lost, or if the server could not do it
-   * now: it may run twice.
+   * at the moment. So `work` may run twice..
    * @throws {TaskpipeError} with the reason
    */
   run<T>(work: (session: PostgresSession) => Promise<T>): Promise<T>;
@@ -80,8 +80,8 @@ export interface PostgresLink {
     size: number,
   ): AsyncGenerator<readonly (readonly PostgresCell[])[]>;
   /**
-   * Reads the rows of a query in batches, as `batches`, in a transaction of its own. Only the start is repeated:
-   * afterwards, rows have been passed on.
+   * Reads the rows of a query in batches, as `batches`, in its own transaction. Only the start is retried: later,
+   * rows have been passed on already.
    * @param queryFor returns the query; undefined if there is nothing to read
    */
   read(

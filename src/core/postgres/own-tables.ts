@@ -1,7 +1,7 @@
 import { TaskpipeError } from '../base/errors.ts';
 import type { PostgresSession } from './contract.ts';
 
-/** Columns that a table of ours has at least, by its name. */
+/** Columns that each of our tables must have, by the name of the table. */
 export type TableShapes = Readonly<Record<string, readonly string[]>>;
 
 const FIND = `
@@ -13,7 +13,7 @@ const FIND = `
   from unnest($1::text[], $2::text[]) n (name, columns) join pg_class c on c.oid = to_regclass(n.name)`;
 
 /**
- * Returns whether all of these tables exist, in the schemas that the user need not name.
+ * Returns whether all of these tables exist, in the schemas of the search path.
  * @throws {TaskpipeError} `DATA` if another program has a table of that name
  */
 export async function hasOwnTables({ rows }: PostgresSession, shapes: TableShapes): Promise<boolean> {

@@ -34,11 +34,11 @@ function textOf(path: string, warn: (message: string) => void): string {
     }
     return readFileSync(path, 'utf8');
   } catch {
-    return ''; // a server that wants a password tells so
+    return ''; // a server that needs a password reports that
   }
 }
 
-/** Splits a line at its colons. A backslash takes the meaning from the character behind it. */
+/** Splits a line at its colons. A backslash escapes the next character. */
 function partsOf(line: string): readonly string[] {
   const parts = [''];
   for (let i = 0; i < line.length; i++) {

@@ -12,10 +12,10 @@ export interface PostgresAddress {
   readonly port: number;
   readonly database: string;
   readonly user: string;
-  /** Password; undefined if the password file of PostgreSQL (`PGPASSFILE`) has to tell it. */
+  /** Password; undefined to use the one in the password file of PostgreSQL (`PGPASSFILE`). */
   readonly password: string | undefined;
   readonly tls: PostgresTls;
-  /** Name of a ledger; undefined if the rows of a table are meant. */
+  /** Name of a ledger; undefined if the place is a table. */
   readonly ledger: string | undefined;
   readonly table: string | undefined;
   /** Maximum duration of one attempt to connect, in milliseconds. */
@@ -67,7 +67,7 @@ export function isPostgres(place: string | undefined): boolean {
 }
 
 /**
- * Parses `postgres://user@host:5432/database?table=T`. What is missing comes from the variables of libpq, and from a
+ * Parses `postgres://user@host:5432/database?table=T`. Missing parts come from the variables of libpq, and from a
  * service file.
  * @throws {TaskpipeError} `USAGE` if the url is invalid, `IO` if a file cannot be read
  */

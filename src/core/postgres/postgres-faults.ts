@@ -24,7 +24,7 @@ export function isSqlFault(error: unknown): error is SqlError {
   return error instanceof Error && /^[\dA-Z]{5}$/.test(systemCode(error) ?? '') && 'severity' in error;
 }
 
-/** Codes of errors that pass: of lost connections, starts and stops of a server, conflicts, and read-only copies. */
+/** Codes of temporary errors: of lost connections, starts and stops of a server, conflicts, and read-only copies. */
 const PASSING = /^(?:08...|57P0[1235]|25P0[34]|53300|40001|40P01|25006|57014)$/;
 
 /** Returns whether another attempt may succeed. */
@@ -37,7 +37,9 @@ export function isPassing(error: unknown): boolean {
 /** Code of a write in a session or on a server that only reads. */
 const READ_ONLY = '25006';
 
-/** Codes after which a connection is of no use. After a failover, that to a former primary only reads for ever. */
+/**
+ * Codes after which a connection is useless. After a failover, a connection to the former primary stays read-only.
+ */
 const LOST = /^(?:08...|57P..|25P0[34]|25006)$/;
 
 /** Returns whether the connection is lost, or must not be used again. */
@@ -45,7 +47,7 @@ export function isLost(error: unknown): boolean {
   return !isSqlFault(error) || LOST.test(error.code);
 }
 
-/** Returns whether a statement wrote where only reading is possible. */
+/** Returns whether a statement tried to write in a session, or on a server, that only reads. */
 export function isWrite(error: unknown): error is SqlError {
   return isSqlFault(error) && error.code === READ_ONLY;
 }

@@ -115,7 +115,7 @@ class Link implements PostgresLink {
     streamOf(client).destroy();
   }
 
-  /** Time for which an unavailable server is waited for, in milliseconds. */
+  /** Time to wait for an unavailable server, in milliseconds. */
   #limit(): number {
     return this.#settings.stopping?.aborted ? Math.min(this.#patience, STOPPING) : this.#patience;
   }

@@ -10,9 +10,9 @@ const SETTINGS = [
 ];
 
 /**
- * Returns SQL that turns off the limits of time that the server, a database or a role sets for its sessions: a list is read for as long
- * as its tasks take, and silence is noticed by `PostgresLink`. Those of `PGOPTIONS` are wanted by the user, and stay. A
- * server does not have all of these settings.
+ * Returns SQL that turns off the limits of time that the server, a database or a role sets for its sessions: reading
+ * a list takes as long as its tasks do, and silence is noticed by `PostgresLink`. The limits in `PGOPTIONS` come from
+ * the user, and stay. A server does not have all of these settings.
  */
 function noLimits(isLocal: boolean): string {
   return `select set_config(name, '0', ${isLocal}) from pg_settings
@@ -44,13 +44,13 @@ function sureCommits(isLocal: boolean): string {
     where current_setting('synchronous_commit') = 'off'`;
 }
 
-/** Returns whether a pooler stands between: it gives its clients process ids of its own. */
+/** Returns whether a pooler stands between: a pooler gives its clients its own process ids. */
 async function isPooled(client: Client): Promise<boolean> {
   const { rows } = await client.query<string[]>({ text: 'select pg_backend_pid()', rowMode: 'array' });
   return Number(rows[0]?.[0]) !== processOf(client);
 }
 
-/** Returns the process id of the session of a client, as the server has told it. */
+/** Returns the process id of the session of a client, as the server reported it. */
 export function processOf(client: Client): number | null {
   return (client as unknown as { processID: number | null }).processID;
 }
@@ -91,8 +91,8 @@ const FIRST = 10;
 const HELD = 4_000_000;
 
 /**
- * Reads rows by a cursor of SQL, fewer at a time if they are long. (A portal of the protocol, as in pg-cursor, waits for ever if the connection is lost
- * after its last row.)
+ * Reads rows by a cursor of SQL, fewer at a time if they are long. (A portal of the protocol, as in pg-cursor, waits
+ * forever if the connection is lost after its last row.)
  */
 async function* batches(
   ask: PostgresSession['rows'],

@@ -18,14 +18,14 @@ export const RECORD = 'record';
 /** A column as the database declares it. */
 export interface DeclaredColumn {
   readonly name: string;
-  /** Name of its type, as in `int4`; of a domain, the type under it. */
+  /** Name of its type, as in `int4`; for a domain, its base type. */
   readonly type: string;
   /** Category of the type in `pg_type`, as `N` for numbers and `A` for arrays. */
   readonly category: string;
   readonly comment: string | undefined;
-  /** Type under its domain; undefined if its type is not a domain. */
+  /** Base type of its domain; undefined if its type is not a domain. */
   readonly baseType: string | undefined;
-  /** SQL of its default, also of that of its domain, or of the next value of its identity. */
+  /** SQL of its default: its own, that of its domain, or the next value of its identity. */
   readonly fallback: string | undefined;
   /** True if the database computes it. */
   readonly isGenerated: boolean;

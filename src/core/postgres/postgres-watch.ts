@@ -3,10 +3,10 @@ import type { Client } from 'pg';
 import { SILENT } from './postgres-faults.ts';
 import { processOf } from './postgres-session.ts';
 
-/** Time for which a server is waited for after a stop was requested, in milliseconds. */
+/** Time to wait for a server after a stop was requested, in milliseconds. */
 export const STOPPING = 2000;
 
-/** Conditions under which an answer is waited for. */
+/** Conditions of the wait for an answer. */
 export interface Watch {
   /** Time without a byte of the server after which it is asked whether it still works, in milliseconds. */
   readonly silence: number;
@@ -48,7 +48,7 @@ export async function watched<T>(
   }
 }
 
-/** A server waits for its client, not for itself, if a connection is lost without a sign. */
+/** If a connection is lost unnoticed, the server waits for its client, and does not work on a statement. */
 const BUSY = `
   select from pg_stat_activity
   where pid = $1 and state = 'active' and wait_event_type is distinct from 'Client'`;
@@ -69,7 +69,7 @@ export async function isServerBusy(client: Client, open: () => Promise<Client>):
   }
 }
 
-/** Returns the socket of a client, which the types of the library do not show. */
+/** Returns the socket of a client, which is missing in the types of the library. */
 export function streamOf(client: Client): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }

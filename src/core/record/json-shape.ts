@@ -50,7 +50,7 @@ export class Shape {
   readonly #members: readonly Member[];
   readonly #names: ReadonlySet<string>;
   readonly #expression: RegExp;
-  /** The same, with the uuid as its only group: values that nothing reads are not kept. */
+  /** The same expression with the uuid as its only group, so that unused values are not kept. */
   readonly #scanner: RegExp;
   /** True once something has read the values of a record: it will probably read those of the next ones, too. */
   isRead = false;
@@ -170,7 +170,7 @@ function textAt(members: readonly Member[], [name, ...rest]: readonly string[]):
   return found.isText ? found.at : 0;
 }
 
-/** Longest string that `unescaped` decodes by itself: for longer ones the fixed cost of `JSON.parse` does not matter. */
+/** Longest string that `unescaped` decodes without `JSON.parse`, whose fixed cost only matters for short strings. */
 const SHORT = 1000;
 
 const SIGNS: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };

@@ -10,7 +10,7 @@ const QUOTE = 34;
 const COLON = 58;
 const COMMA = 44;
 
-/** Returns bits that tell which lengths names have: bit 31 stands for all from 31 on. */
+/** Returns a bit for each length of a name; bit 31 stands for all lengths from 31 on. */
 export function lengthsOf(names: Iterable<string>): number {
   let bits = 0;
   for (const { length } of names) bits |= 1 << Math.min(length, 31);

@@ -100,7 +100,7 @@ function trimmed(line: string): string {
 export function parseRecord(line: string): { text: string; fields: Fields } | RecordReject | undefined {
   const text = trimmed(line);
   if (text === '') return undefined;
-  // Only long texts can have so many levels that parsing them takes many times the memory of the text.
+  // Only long texts can have so many levels that parsing takes many times the memory of the text.
   if (text.length > LARGE && opensDeeper(text, MAX_DEPTH)) return TOO_DEEP;
   let value: unknown;
   try {
@@ -144,7 +144,10 @@ export type JsonBody = { readonly text: string } | { readonly fault: string };
 
 const isPlainRecord = recordChecker();
 
-/** Checks a body, and puts it on one line. @param isPlain tells that a text is certain to be a JSON object of a few levels */
+/**
+ * Checks a body, and puts it on one line. @param isPlain returns true if a text is certain to be a JSON object of a
+ * few levels
+ */
 export function jsonBody(text: string, isPlain: (text: string) => boolean = isPlainRecord): JsonBody {
   if (isPlain(text)) return { text: minify(text) };
   let value: unknown;

@@ -3,9 +3,9 @@
  * the columns below. An attribute with the name of such a column gets an underscore: the column `state` is
  * `run.state`, and `state_` is the attribute.
  *
- * Two more columns are added when a record needs them, so that every record can be read back as it was saved.
- * `exact` holds the values that a cell cannot hold exactly (1.10 in a REAL cell, true in a column of numbers,
- * null). `others` holds the attributes that cannot have a column. Each cell of both is a JSON object.
+ * Two more columns are added when a record needs them, so that every record is read back as it was saved. `exact`
+ * holds the values that a cell cannot hold exactly (1.10 in a REAL cell, true in a column of numbers, null). `others`
+ * holds the attributes that cannot have a column. Each cell of both is a JSON object.
  */
 
 /** Columns for the members of `run`, and the path of each in a record. */
@@ -64,7 +64,7 @@ export const COLUMN_TYPES: Readonly<Record<OwnKind, string>> = {
 
 const KINDS = Object.entries(COLUMN_TYPES) as readonly (readonly [OwnKind, string])[];
 
-/** Returns the kind of a column. A table that another program made may have types of its own. */
+/** Returns the kind of a column. A table that another program made may have other types. */
 export function kindOf(type: string | null): ColumnKind {
   const declared = (type ?? '').trim();
   const ours = KINDS.find(([, name]) => name === declared.toUpperCase());

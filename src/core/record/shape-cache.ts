@@ -13,7 +13,7 @@ const LONG = 64 * 1024;
 export class Shapes {
   /** Shape of the last match; a field instead of a result object, which would be allocated for each line. */
   shape: Shape | undefined;
-  /** Values of the last match; undefined if they are not read until something needs them. */
+  /** Values of the last match; undefined if they are read on demand. */
   values: LeafValues | undefined;
   /** Known shapes, the last match first. */
   readonly #known: Shape[] = [];

@@ -1,9 +1,7 @@
 import type { LeafValues, Shape } from './json-shape.ts';
 import { withoutMembers } from './json-text.ts';
 
-/**
- * Attributes of a record. They come from outside: read them with `attribute()`, never with a bare `[name]`.
- */
+/** Attributes of a record. They are external data: read them with `attribute()`, never with a bare `[name]`. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Outcomes of a task, named as in TaskFlow. A `PENDING` task was read, but is not finished. */
@@ -69,7 +67,7 @@ export class Task {
     return this.#fields;
   }
 
-  /** Returns a copy of the record, which shares nothing with `fields`: the caller may change all of it. */
+  /** Returns a deep copy of the record, which the caller may change. */
   copy(): Record<string, unknown> {
     if (this.#fields !== undefined) return cloned(this.#fields);
     return this.#shaped() ?? (JSON.parse(this.line) as Record<string, unknown>);
@@ -82,7 +80,7 @@ export class Task {
   /** Returns whether the record has an attribute. */
   has(name: string): boolean {
     if (this.shape !== undefined) return this.shape.has(name);
-    // Most records lack most names: to see that in the text takes less time than to parse it.
+    // Most records lack most names, and searching the text takes less time than parsing it.
     if (this.#fields === undefined && !mayHave(this.line, name)) return false;
     return Object.hasOwn(this.fields, name);
   }
@@ -122,7 +120,7 @@ function clonedValue(value: unknown): unknown {
 
 /** Returns the value of an attribute, or undefined. `__proto__` and `constructor` are plain data. */
 export function attribute(fields: Fields, name: string): unknown {
-  const value = fields[name]; // before `hasOwn`, which is slow: most look-ups find nothing
+  const value = fields[name]; // before `hasOwn`, which is slow: most look-ups find no attribute
   return value === undefined || !Object.hasOwn(fields, name) ? undefined : value;
 }
 
@@ -142,7 +140,9 @@ export function stateOf(task: Task): string | undefined {
 }
 
 const RUN_AT = ',"run":{"state":"';
-/** The `run` of a task without an error, as `runTail` writes it, at the end of the record: so it is not inside of another. */
+/**
+ * The `run` of a task without an error, as `runTail` writes it. It is at the end of the record, so it is not nested.
+ */
 const OWN_RUN = /,"run":\{"state":"([A-Z_]+)","as":"[\w-]+","attempts":\d+,"at":"[\w:.-]+","ms":[\d.]+\}\}$/y;
 
 function ownRunTail(line: string): RegExpExecArray | null {
@@ -182,7 +182,8 @@ let lastRun: Run | undefined;
 let lastTail = '';
 
 /**
- * Returns the end of a record, from its `run`. It is cached: of quick tasks, hundreds in a row have the same.
+ * Returns the end of a record, from its `run`. It is cached, because hundreds of quick tasks in a row have the same
+ * one.
  */
 function runTail(run: Run): string {
   if (run !== lastRun && (lastRun === undefined || !isSame(run, lastRun))) {

@@ -13,7 +13,7 @@ export interface RedisSettings {
   readonly aborting?: AbortSignal | undefined;
 }
 
-/** Connection that is restored automatically as long as patience lasts. */
+/** Connection that is restored automatically after a loss, for as long as `patience` allows. */
 export interface RedisLink {
   readonly client: Redis;
   readonly address: RedisAddress;
@@ -30,8 +30,8 @@ export interface RedisLink {
    */
   run<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Runs `work`. With Sentinel, it also waits until a replica has what was written: a failover cannot lose it then. If one
-   * happens meanwhile, `work` runs again.
+   * Runs `work`. With Sentinel, it also waits until a replica has the written data, so that a failover cannot lose
+   * it. If a failover happens meanwhile, `work` runs again.
    * @throws {TaskpipeError} `IO`, with the reason
    */
   keep<T>(work: () => Promise<T>): Promise<T>;

@@ -13,11 +13,11 @@ export interface RedisAddress {
   readonly password: string | undefined;
   /** Set for `rediss://` and `rediss+sentinel://`. */
   readonly tls: TlsNames | undefined;
-  /** Set for `redis+sentinel://`: the sentinels know where the primary is. */
+  /** Set for `redis+sentinel://`: the sentinels know the address of the primary. */
   readonly sentinels: Sentinels | undefined;
   /** Name of a queue or ledger: the text after the `#`. */
   readonly name: string | undefined;
-  /** True if a Redis that may lose data is accepted. */
+  /** True to accept a Redis that may lose data. */
   readonly volatile: boolean;
   /** Url without user, password and parameters, for messages. */
   readonly place: string;
@@ -27,14 +27,14 @@ export interface RedisAddress {
 export interface TlsNames {
   /** File of a certificate authority to trust. Default: the public ones. */
   readonly ca: string | undefined;
-  /** Files of the client's certificate and its key. Default: none is shown. */
+  /** Files of the client's certificate and its key. Default: no client certificate. */
   readonly cert: string | undefined;
   readonly key: string | undefined;
   /** Name that the server's certificate must have. Default: the host. */
   readonly servername: string | undefined;
 }
 
-/** Sentinels, and what they call the server. */
+/** Sentinels, and their name for the server. */
 export interface Sentinels {
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
   readonly primary: string;
@@ -53,7 +53,7 @@ export const PASSWORD_VARIABLE = 'TASK_REDIS_PASSWORD';
 /** Environment variable of the password of the sentinels. */
 export const SENTINEL_PASSWORD_VARIABLE = 'TASK_SENTINEL_PASSWORD';
 
-/** Parameters of a url by what they are for. */
+/** Parameters of a url by their purpose. */
 const PARAMETERS = {
   all: ['password-file', 'volatile'],
   tls: ['ca', 'cert', 'key', 'servername'],

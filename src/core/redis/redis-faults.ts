@@ -42,7 +42,7 @@ function causeOf(error: unknown): unknown {
   return first ?? error;
 }
 
-/** Finds the text of a Lua script by its SHA-1; undefined if it is unknown. */
+/** Function that returns the text of a Lua script by its SHA-1; undefined if it is unknown. */
 export type ScriptOf = (sha: string) => string | undefined;
 
 /**
@@ -127,7 +127,7 @@ export function reasonOf(error: unknown, address: RedisAddress, scriptOf?: Scrip
 /** Place of the rules that a user needs. */
 const RULES = 'docs/task-queue.md has all rules, under "Users and permissions"';
 
-/** Names the command or keys that a user may not use. */
+/** Returns the command or keys that a user may not use. */
 function permissionOf(error: unknown, { user = 'default' }: RedisAddress, scriptOf?: ScriptOf): string {
   const words = messageOf(error);
   const { args = [] } = (error as { command?: { args?: readonly unknown[] } }).command ?? {};
@@ -147,7 +147,7 @@ function permissionOf(error: unknown, { user = 'default' }: RedisAddress, script
 }
 
 /**
- * Returns the commands in the line of a script that an error names: several if a variable has the name.
+ * Returns the commands in the line of a script that an error names: several if a variable holds the name.
  * @param given text of the script, if the command that failed had it
  */
 function commandsAt(words: string, given: string, scriptOf?: ScriptOf): readonly string[] {

@@ -2,8 +2,8 @@ import { TaskpipeError } from '../base/errors.ts';
 import type { RedisLink } from './contract.ts';
 
 /*
- * Our keys in Redis, beside those of BullMQ, which begin with `bull:`. The ledger of a queue has the name of
- * the queue: `redis://h/0#crawl` holds the finished tasks of the queue `crawl`.
+ * Our keys in Redis. (The keys of BullMQ begin with `bull:`.) The ledger of a queue has the name of the queue:
+ * `redis://h/0#crawl` holds the finished tasks of the queue `crawl`.
  */
 
 /** Returns the key of the set of finished uuids. */
@@ -31,12 +31,12 @@ export async function* membersOf(
   }
 }
 
-/** Types of keys, as the command TYPE names them. */
+/** Types of keys, as the command TYPE returns them. */
 export type KeyTypes = Readonly<Record<string, 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream'>>;
 
 /**
- * Checks that no other program uses these keys for something else. A script that meets such a key half-way would leave its
- * work half done.
+ * Checks that no other program uses these keys for something else. A script that finds such a key in the middle of
+ * its work would leave it half done.
  * @throws {TaskpipeError} `DATA` with the name of the key
  */
 export async function assertKeyTypes({ client, address }: RedisLink, expected: KeyTypes): Promise<void> {

@@ -20,7 +20,7 @@ import { primaryState } from './redis-sentinel.ts';
 import { rejectUnanswered, watchSilence } from './redis-silence.ts';
 import { probe } from './redis-tls.ts';
 
-/** Time for which an unavailable server is waited for after a stop was requested, in milliseconds. */
+/** Time to wait for an unavailable server after a stop was requested, in milliseconds. */
 const STOPPING = 2000;
 /** Pause before a command that the server refused is sent again, in milliseconds. */
 const PAUSE = 250;
@@ -48,9 +48,9 @@ class Link implements RedisLink {
   #isLeft = false;
   #probing: 'never' | 'now' | 'done' = 'never';
   #returns = -1;
-  /** Time of the server less that of this machine, in milliseconds. */
+  /** Time of the server minus the time of this machine, in milliseconds. */
   #ahead = 0;
-  /** True after it was said that the server accepts no writes, until it does. */
+  /** True while the server accepts no writes, after a message has said so. */
   #isRefusing = false;
   readonly #replicas: Replicas;
 
@@ -97,7 +97,7 @@ class Link implements RedisLink {
       await new Promise<void>((resolve, reject) => {
         client.once('ready', resolve);
         client.once('end', () => reject(this.fault(new Error(CLOSED))));
-        client.connect().catch(() => {}); // its events report it
+        client.connect().catch(() => {}); // the events of the client report it
       });
     } finally {
       clearTimeout(probing);
@@ -128,7 +128,7 @@ class Link implements RedisLink {
     return this.address.sentinels === undefined ? this.run(work) : this.#replicas.keep(work);
   }
 
-  /** Time for which an unavailable server is waited for, in milliseconds. */
+  /** Time to wait for an unavailable server, in milliseconds. */
   #limit(): number {
     return this.#settings.stopping?.aborted ? Math.min(this.#patience, STOPPING) : this.#patience;
   }
@@ -189,7 +189,7 @@ class Link implements RedisLink {
     this.client.time().then(learn, () => {}); // a lost connection is reported elsewhere
   }
 
-  /** Says once what is waited for. A copy is left: another server may be the primary now. */
+  /** Reports once the reason for the wait. Leaves a copy, because another server may be the primary now. */
   #tellRefusal(error: unknown): void {
     const seconds = `up to ${this.#patience / 1000} s`;
     if (this.#isAway || this.#isRefusing) return;
@@ -210,7 +210,7 @@ class Link implements RedisLink {
     this.#isRefusing = false;
   }
 
-  /** Says once that a server is a copy, which is asked again. */
+  /** Reports once that a server is a copy, which is asked again later. */
   #leaveCopy({ master_host: host, master_port: port }: Readonly<Record<string, string>>): false {
     const { place } = this.address;
     const words = `${place} is a read-only copy; give its primary, ${host}:${port}`;

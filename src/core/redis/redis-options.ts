@@ -4,7 +4,9 @@ import { connectorOf, type ServerRules } from './redis-connector.ts';
 import { faultOf } from './redis-faults.ts';
 import { tlsOptions } from './redis-tls.ts';
 
-/** Decisions of a link on its connections. With Sentinel, which finds the primary, those on a server are not asked for. */
+/**
+ * Decisions of a link on its connections. With Sentinel, which finds the primary, decisions on a server are not used.
+ */
 export interface ConnectionRules extends ServerRules {
   /** Returns the time before attempt number `times`, in milliseconds; null to give up. */
   delay(times: number): number | null;
@@ -45,8 +47,8 @@ export function makeClient(classes: Classes, address: RedisAddress, rules: Conne
 }
 
 /**
- * Watches the answers to INFO by which ioredis tells whether a server is ready. A missing right is an error: by itself,
- * ioredis prints a warning, and goes on as if the server were ready.
+ * Watches the answers to INFO with which ioredis determines whether a server is ready. A missing permission is an
+ * error here: ioredis alone prints a warning, and continues as if the server were ready.
  */
 function watchInfo(client: Redis, address: RedisAddress, rules: ConnectionRules): void {
   const ask = client.info.bind(client) as (...args: unknown[]) => Promise<string>;

@@ -6,34 +6,35 @@ import { infoReader } from './redis-server.ts';
 /** Time in which a replica confirms a write, in milliseconds. */
 const CONFIRMING = 1000;
 /**
- * Time without a confirmation after which the primary counts as alone, in milliseconds. Until then, its replica may just be
- * taking its place: Sentinel says so a second or two later, and lets the old primary accept writes for some more.
+ * Time without a confirmation after which the primary counts as alone, in milliseconds. Before that, its replica may
+ * be about to replace it: Sentinel reports that a second or two later, and the old primary accepts writes for a few
+ * more seconds.
  */
 const ALONE = 5000;
 /** Interval of the checks in that time, in milliseconds. */
 const CHECK = 300;
-/** Time for which confirmations are not asked for after there was none, in milliseconds. */
+/** Time without requests for a confirmation after a missing one, in milliseconds. */
 const UNCONFIRMED = 10_000;
 
-/** Knowledge of a link that `Replicas` needs. */
+/** Functions of a link that `Replicas` needs. */
 export interface ReplicaRules {
   /** Asks the sentinels about the primary of the connection. */
   state(): Promise<PrimaryState>;
-  /** Returns whether the process is to end soon. */
+  /** Returns whether the process will end soon. */
   isEnding(): boolean;
   warn(words: string): void;
 }
 
 /**
- * Waits for the replicas of a primary. Redis answers a write before a replica has it: if the primary is lost then, the new one
- * does not know what was acknowledged.
+ * Replicas of a primary, and waits for their confirmations. Redis answers a write before a replica has it: if the
+ * primary is lost at that moment, the new one does not have the acknowledged data.
  */
 export class Replicas {
   readonly #link: RedisLink;
   readonly #rules: ReplicaRules;
   /** Time until which no confirmations are asked for. */
   #unconfirmedUntil = 0;
-  /** Number of reconnections when the server was seen to have a replica. */
+  /** Number of reconnections at the time the server was seen to have a replica. */
   #known = -1;
 
   constructor(link: RedisLink, rules: ReplicaRules) {
@@ -41,7 +42,7 @@ export class Replicas {
     this.#rules = rules;
   }
 
-  /** Runs `work` until a replica has what it wrote to one primary. Returns the result of the first run. */
+  /** Runs `work` until a replica has all that it wrote to a single primary. Returns the result of the first run. */
   async keep<T>(work: () => Promise<T>): Promise<T> {
     let result: { readonly value: T } | undefined;
     for (;;) {
@@ -63,7 +64,7 @@ export class Replicas {
       const state = await this.#rules.state();
       if (state === 'moved') return this.#move();
       if (wasAlone || state === 'alone' || this.#rules.isEnding() || performance.now() - began > ALONE) {
-        if (!wasAlone) this.#rules.warn('no replica confirms what is written; a failover now would lose it');
+        if (!wasAlone) this.#rules.warn('no replica confirms the written data; a failover now would lose it');
         this.#unconfirmedUntil = performance.now() + UNCONFIRMED;
         return;
       }
@@ -74,7 +75,7 @@ export class Replicas {
 
   async #isConfirmed(): Promise<boolean> {
     const { client, returns } = this.#link;
-    // Without a replica, as just after a failover, WAIT would wait in vain.
+    // Without a replica, as just after a failover, WAIT would wait until its timeout.
     if (this.#known !== returns || this.#unconfirmedUntil !== 0) {
       const info = await this.#link.run(() => client.info('replication'));
       if (infoReader(info)('connected_slaves') === '0') return false;

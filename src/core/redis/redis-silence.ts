@@ -19,8 +19,8 @@ export interface SilenceOptions {
 
 /**
  * Watches a connection. A server that is frozen, or behind a network that drops packets, closes no connection, so
- * that commands would wait for ever. A silent connection is replaced; if the server stays away for longer than
- * `patience`, the client is closed.
+ * commands would wait forever. A silent connection is replaced; if the server stays away for longer than `patience`,
+ * the client is closed.
  * @returns a function that stops the watch
  */
 export function watchSilence(client: Redis, options: SilenceOptions): () => void {
@@ -64,8 +64,8 @@ export function watchSilence(client: Redis, options: SilenceOptions): () => void
 }
 
 /**
- * Rejects the commands that the last connection left without an answer: ioredis keeps them for a later connection, and
- * forgets them if there is none, so that their callers would wait for ever.
+ * Rejects the commands that the last connection left without an answer: ioredis keeps them for a later connection,
+ * and forgets them if there is none, and then their callers would wait forever.
  */
 export function rejectUnanswered(client: Redis, error: Error): void {
   const { prevCommandQueue: left } = client as unknown as { prevCommandQueue?: CommandQueue | null };
@@ -77,7 +77,7 @@ interface CommandQueue {
   shift(): { readonly command: { reject(error: Error): void } } | undefined;
 }
 
-/** Returns a text that changes whenever the connection receives bytes, or sends some that waited. */
+/** Returns a text that changes whenever the connection receives bytes or sends waiting ones. */
 function trafficOf({ stream }: Redis): string {
   const { bytesRead, writableLength } = (stream ?? {}) as { bytesRead?: number; writableLength?: number };
   return `${bytesRead}/${writableLength}`;

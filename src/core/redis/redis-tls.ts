@@ -7,7 +7,7 @@ import type { RedisAddress, TlsNames } from './redis-address.ts';
 
 /**
  * Reads the files of TLS.
- * @throws {TaskpipeError} `IO` if one cannot be read; `USAGE` if it has something else in it
+ * @throws {TaskpipeError} `IO` if one cannot be read; `USAGE` if it has other content
  */
 export function tlsOptions({ ca, cert, key, servername }: TlsNames): ConnectionOptions {
   const options = {
@@ -103,12 +103,15 @@ export function tlsReason(error: unknown, address: RedisAddress): string | undef
   return REASONS.find(([pattern]) => pattern.test(words))?.[1](error, address);
 }
 
-/** First words of a server that takes no connection. ioredis drops them if its own words meet a closed connection. */
+/**
+ * First message of a server that rejects a connection. ioredis loses it if its own first command finds the connection
+ * closed.
+ */
 const REFUSAL = /^-((?:DENIED|ERR max number of clients)[^\r\n]*)/;
 
 /**
- * Finds out why there is no connection: the server speaks TLS although the url says that it does not, or the reverse, the
- * handshake fails, or the server says why. No credentials are sent.
+ * Finds out why there is no connection: the server speaks TLS although the url says that it does not, or the reverse,
+ * the handshake fails, or the server reports the reason. No credentials are sent.
  * @param within time for an answer, in milliseconds
  * @returns an error with the remedy; undefined if it is something else
  */

@@ -29,7 +29,7 @@ const SENTINEL_PORT = 26_379;
 const SHAPE =
   'redis://HOST:PORT/DB, or rediss:// with TLS, or redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY/DB';
 
-/** Spellings of other programs, with ours. */
+/** Spellings of other programs, with the ones used here. */
 const OTHERS: readonly (readonly [RegExp, string])[] = [
   [/^(?:redis-sentinel|sentinel):/, 'redis+sentinel://HOST:PORT,HOST:PORT/PRIMARY/DB'],
   [/^rediss-sentinel:/, 'rediss+sentinel://HOST:PORT,HOST:PORT/PRIMARY/DB'],

@@ -30,7 +30,7 @@ export class Fifo<T extends object> {
       return last;
     }
     const item = this.#items[this.#head] as T;
-    this.#items[this.#head++] = undefined as never; // so that it can be collected
+    this.#items[this.#head++] = undefined as never; // lets the item be garbage-collected
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

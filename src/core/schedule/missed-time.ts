@@ -1,10 +1,10 @@
-/** Lateness of a timer that is normal, in milliseconds. */
+/** Normal lateness of a timer, in milliseconds. */
 const NORMAL = 100;
 
 /**
- * Returns the time to wait on, from now, at a deadline whose timer fired late: the process was suspended or frozen, so the work may
- * be finished but its end is not noticed yet, or it was frozen too. At most the timeout itself, so that a deadline
- * stays one.
+ * Returns the time to wait on, from now, at a deadline whose timer fired late: the process was suspended or frozen,
+ * so the work may have finished unnoticed, or it was frozen too. It is at most the timeout, so that there is always a
+ * deadline.
  * @param due time for which the timer was set, by `performance.now()`
  * @param timeout in milliseconds
  */

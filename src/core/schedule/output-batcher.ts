@@ -20,9 +20,9 @@ export interface BatcherOptions {
 }
 
 /**
- * Gathers tasks into batches. A batch holds all tasks that arrived since the last batch was taken: no task waits for a
- * batch to fill, and a flood makes large batches. A task that arrives more than `PAUSE` after the last batch, or while
- * no other work is in flight, is passed on at once.
+ * Batches of tasks for the output. A batch holds all tasks that arrived since the last batch was taken: no task waits
+ * for a batch to fill, and a flood makes large batches. A task that arrives more than `PAUSE` after the last batch,
+ * or while no other work is in flight, is passed on at once.
  */
 export class OutputBatcher implements AsyncIterable<readonly Task[]> {
   readonly #onRoom: () => void;

@@ -19,7 +19,10 @@ export function toRate(typed: string): Rate {
   return { count: Number(count), per };
 }
 
-/** Most windows for which one overrun of a limit is paid back. A higher cost would hold up its lane for ever. */
+/**
+ * Maximum number of windows over which an overrun of a limit is paid back. Without it, a high cost would block its
+ * lane forever.
+ */
 export const MOST_WINDOWS = 1000;
 
 /** Lateness of a start that the next one makes up for, in milliseconds: the resolution of timers. */

@@ -48,10 +48,10 @@ export class ReadAhead {
     });
   }
 
-  /** Has the reader look again. */
+  /** Makes the reader look again. */
   wake(): void {
     const wake = this.#wake;
-    this.#wake = undefined; // `release` then has nothing to look for until the reader waits again
+    this.#wake = undefined; // `release` then has nothing to do until the reader waits again
     wake?.();
   }
 

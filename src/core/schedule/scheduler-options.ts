@@ -26,8 +26,8 @@ export interface SchedulerOptions {
   /** Tasks that are finished and still held back for `--keep-order`; they count against the window. */
   readonly held?: Held | undefined;
   /**
-   * Called with the job that is next in its lane. Returns 0 if it starts now, else the time to wait in milliseconds, also
-   * infinity: set `heldUntil` of the lane to 0 to have it asked again. Default: nothing waits.
+   * Called with the job that is next in its lane. Returns 0 if the job starts now, else the time to wait in
+   * milliseconds. After infinity, set `heldUntil` of the lane to 0 to be called again. Default: nothing waits.
    */
   readonly gate?: ((job: Job, now: number) => number) | undefined;
   /** Called when there may be a job to take again, and when all jobs are finished. */

@@ -11,9 +11,9 @@ import { ReadAhead } from './read-ahead.ts';
 import type { SchedulerOptions } from './scheduler-options.ts';
 
 /**
- * Decides which task may start next. It reads tasks ahead, sorts them into lanes, and releases one whenever the number
- * of jobs, its lane and the rates allow it; lanes take turns. The caller must report the end of each job with `finish`
- * or `again`, and then take the next.
+ * Scheduler that decides which task may start next. It reads tasks ahead, sorts them into lanes, and releases one
+ * whenever the number of jobs, its lane and the rates allow it; lanes take turns. The caller must report the end of
+ * each job with `finish` or `again`, and then take the next.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
@@ -72,8 +72,8 @@ export class Scheduler {
   }
 
   /**
-   * Has a running job wait in a lane, before all others of it; it may be the lane that it is in. The lane that it leaves
-   * may start another one: no job holds a place of one lane while it waits for another, so there is no deadlock.
+   * Makes a running job wait at the front of a lane, which may be its current one. The lane that it leaves may start
+   * another job. No job holds a place in one lane while it waits for another, so there is no deadlock.
    */
   move(job: Job, key: string): void {
     const { lane, home } = job;
@@ -87,7 +87,7 @@ export class Scheduler {
     this.#release(lane);
   }
 
-  /** Counts a job as running that waited in a lane when everything was stopped. */
+  /** Counts a job as running again: it waited in a lane at the stop. */
   begin({ lane }: Job): void {
     this.#running++;
     lane.running++;
@@ -109,7 +109,7 @@ export class Scheduler {
     this.#release(lane);
   }
 
-  /** Starts nothing of the lane of a job for a time: see `Lane.hold`. */
+  /** Starts no jobs of the lane of a job for a time: see `Lane.hold`. */
   hold(job: Job, milliseconds: number): void {
     this.#isTimed = true;
     job.lane.hold(performance.now(), milliseconds);
@@ -121,7 +121,7 @@ export class Scheduler {
     return job.lane.pause(performance.now(), milliseconds);
   }
 
-  /** Returns the job of a task that is not to be started. */
+  /** Returns the job of a task that will not be started. */
   late(task: Task): Job {
     return newJob(task, this.#laneOf(task), this.#read++);
   }
@@ -168,7 +168,9 @@ export class Scheduler {
     }
   }
 
-  /** Adds a task that was read, or that another one has found. @param first true to put it at the front of its lane */
+  /**
+   * Adds a task that was read, or that another task has added. @param first true to put it at the front of its lane
+   */
   insert(task: Task, first = false): void {
     const lane = this.#laneOf(task);
     const job = newJob(task, lane, this.#read++);
@@ -200,7 +202,7 @@ export class Scheduler {
     else this.#retire(lane);
   }
 
-  /** Retires a lane that no more tasks come to, so that the others get a larger share. */
+  /** Retires a lane that gets no more tasks, so that the others get a larger share. */
   #retire(lane: Lane): void {
     if (!this.#isEnded || !lane.isIdle) return;
     const before = this.#share();

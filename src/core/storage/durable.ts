@@ -122,7 +122,7 @@ export async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): 
   }
 }
 
-/** Maximum number of links in a row. More are a cycle, which opening the path reports. */
+/** Maximum number of links in a row. More links are a cycle, which is reported when the path is opened. */
 const MOST_LINKS = 40;
 
 /** Returns the path that a symbolic link leads to, even if nothing exists there; any other path as it is. */
@@ -136,7 +136,7 @@ export function resolved(path: string): string {
   return place;
 }
 
-/** Returns the canonical path of a file, to compare paths. Neither the file nor its folder must exist. */
+/** Returns the canonical path of a file, to compare paths. The file and its folder need not exist. */
 export function realPath(path: string): string {
   const place = resolve(resolved(path));
   const folder = dirname(place);

@@ -25,7 +25,7 @@ const CRASHED = /^\{(?:\0|$)/;
 /** Kind of a file that only taskpipe appends to. */
 export type AppendedKind = 'ledger' | 'spool' | 'flow log' | 'budget';
 
-/** Version of the formats. A file of a later one must not be read as if it had no more lines. */
+/** Version of the formats. A file of a later version may have lines that this version does not know. */
 const VERSION = 1;
 
 /** Returns the first line of a file that says its kind. */
@@ -68,7 +68,7 @@ function isOldSpool(found: string): boolean {
     const task = parseTask(line);
     if (task !== undefined && !('code' in task)) return !('at' in task.fields || 'run' in task.fields);
   }
-  return true; // all of it was torn, or its first line is longer than what was read
+  return true; // all of it was torn, or its first line was not read to its end
 }
 
 /**
@@ -99,7 +99,7 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
   checkVersion(path, start, what);
   if (!isForeign && OWN_LINE.test(start)) return;
   const isJson = !isForeign && /^[[{]\s*[{"]/.test(start);
-  // A first line that is longer than what was read says nothing of the others.
+  // A first line that was not read to its end says nothing about the others.
   if (!isJson && !found.includes('\n') && found.length >= LOOKED) return;
   const begin = quoted(start.slice(0, SHOWN));
   throw new TaskpipeError(
@@ -110,7 +110,7 @@ export function assertOwnContent(path: string, what: AppendedKind): void {
   );
 }
 
-/** Returns whether more than a first line was written that a crash may have torn. */
+/** Returns whether more was written than a first line, which a crash may have torn. */
 function isWhole(start: string, what: AppendedKind): boolean {
   const hasShortLines = what === 'spool' || what === 'budget';
   return hasShortLines ? !headerOf(what).startsWith(start) : start.includes('\n');

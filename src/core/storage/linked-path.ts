@@ -39,7 +39,7 @@ export class LinkedPath {
     const now = targetOf(this.#absolute);
     if (now === undefined && lstatSync(this.#absolute, { throwIfNoEntry: false }) !== undefined) {
       const words = `was replaced by another file during the run: it was a link to ${old}`;
-      return { words, next: `the old file is ${file}` }; // the new file is the user's: no advice to overwrite it
+      return { words, next: `the old file is ${file}` }; // the new file belongs to the user: do not advise to overwrite it
     }
     const words =
       now === undefined

@@ -23,7 +23,7 @@ export interface Loss {
   readonly place: string | undefined;
   /** True if `place` is a copy that was made now. */
   readonly isCopy: boolean;
-  /** True if its folder has lost its name too. */
+  /** True if its folder was renamed or removed too. */
   readonly isFolderGone?: boolean;
   /** Change of a link, if the file still has its own name. */
   readonly link?: LinkChange | undefined;
@@ -210,7 +210,7 @@ export function lossMessage(
   if (place === undefined) return `${what}; ${rerun}`;
   if (isFolderGone) return `${what}; it is ${place} now; put the folder back, then ${rerun}`;
   const old = `the old file is ${isCopy ? 'kept as ' : ''}${place}`;
-  // The new file is the user's: no advice to overwrite it.
+  // The new file belongs to the user: do not advise to overwrite it.
   if (isReplaced) return `${what}; ${old}; ${rerun}`;
   return `${what}; ${isCopy ? `${old}; ` : ''}to continue with it: mv ${quote(place)} ${quote(path)}, then run the same command again`;
 }

@@ -64,7 +64,7 @@ function keysOf({ use, path, fd }: Place): readonly string[] {
   }
 }
 
-/** Returns the names of a file to read; none if it cannot be found, which the code that reads it reports. */
+/** Returns the names of a file to read; none if it does not exist, which is reported when it is read. */
 function keysToRead(place: Place): readonly string[] {
   try {
     return keysOf(place);

@@ -6,7 +6,7 @@ import { attributeText, type Template } from '../record/template.ts';
 export interface PathRules {
   /** Name of the option, as in `--results`. */
   readonly option: string;
-  /** Code of the failure of a task that has no usable path. */
+  /** Failure code of a task without a usable path. */
   readonly code: string;
   /** Returns a value as part of a file name; default `asName`. @throws {InvalidValue} if it cannot be part of one */
   readonly encode?: (value: string) => string;
@@ -14,7 +14,9 @@ export interface PathRules {
   readonly lookUp?: ((task: Task, name: string) => string | undefined) | undefined;
 }
 
-/** Returns the path for a task. A value cannot make a part of it empty, `.` or `..`, which lead to another folder. */
+/**
+ * Returns the path for a task. No value can make a part of the path empty, `.` or `..`: these lead to another folder.
+ */
 export function pathFor(template: Template, task: Task, rules: PathRules): string | Failure {
   const { option, code, encode = asName, lookUp = attributeText } = rules;
   let latest = '';

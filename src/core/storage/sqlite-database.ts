@@ -12,7 +12,7 @@ export type Cell = string | number | bigint | Buffer | null;
 /** Column of the result of a statement. */
 export interface ResultColumn {
   readonly name: string;
-  /** Table and column that its values come from, and the declared type; null if they are computed. */
+  /** Table and column of its values, and the declared type; null if they are computed. */
   readonly table: string | null;
   readonly column: string | null;
   readonly type: string | null;
@@ -40,7 +40,7 @@ export interface Database {
   close(): void;
 }
 
-/** Part of the library that is used here. */
+/** The part of the library that is used here. */
 interface Native {
   readonly inTransaction: boolean;
   exec(sql: string): Promise<unknown>;
@@ -77,7 +77,7 @@ export async function openDatabase(
   };
   try {
     if (readonly) return await openReadOnly(resolve(path), open);
-    const database = open(resolve(path)); // absolute: the library takes a name such as http: for a server
+    const database = open(resolve(path)); // absolute: the library treats a name such as http: as a server
     try {
       await makeDurable(database, sync);
     } catch (error) {
@@ -170,7 +170,7 @@ export async function inTransaction<T>(database: Database, act: () => Promise<T>
     await database.exec('commit');
     return result;
   } catch (error) {
-    await database.exec('rollback').catch(() => {}); // fails if SQLite has rolled back by itself
+    await database.exec('rollback').catch(() => {}); // fails if SQLite has rolled back already
     throw error;
   }
 }

@@ -33,7 +33,7 @@ export function sqliteError(doing: string, path: string, error: unknown): Error 
   if (code === CORRUPT || words.includes('disk image is malformed'))
     return fail(
       'DATA',
-      `the database is damaged (${words}); what is in it may be saved with: sqlite3 ${quote(path)} .recover | sqlite3 ${quote(`${path}.recovered`)}`,
+      `the database is damaged (${words}); its contents may be recovered with: sqlite3 ${quote(path)} .recover | sqlite3 ${quote(`${path}.recovered`)}`,
     );
   if (LOCKED.has(code) || words.includes('database is locked')) return fail('LOCKED', BUSY);
   if (code === FULL || (isOfLibrary(error) && NO_ROOM.has(error.rawCode)))
@@ -61,7 +61,7 @@ function isOfLibrary(error: unknown): error is Error & { readonly rawCode: numbe
   return error instanceof Error && typeof (error as { rawCode?: unknown }).rawCode === 'number';
 }
 
-/** Messages of SQLite whose reason is the schema of the database, and not a value. */
+/** Messages of SQLite that are caused by the schema of the database, and not by a value. */
 const OF_THE_SCHEMA =
   /no such (table|column|function|module)|has no column named|cannot modify|already exists|duplicate column/;
 

@@ -33,7 +33,7 @@ export async function openReadOnly<T extends Readable>(path: string, open: (plac
   return copyOf(path, open);
 }
 
-/** Runs a query, because SQLite does not look at the file before. Closes the database if that fails. */
+/** Runs a query, because SQLite only then reads the file. Closes the database if that fails. */
 async function opened<T extends Readable>(database: T): Promise<T> {
   try {
     await database.exec('pragma query_only = 1');

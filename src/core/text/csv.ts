@@ -1,7 +1,7 @@
 /**
- * Delimited text by RFC 4180, and its common variants: any delimiter, `\n` or `\r\n`, literal quotes inside
- * an unquoted cell, no quotes, escapes instead of doubled quotes. This is our own code because every row must
- * know its line and its text, and a bad row must not stop the next one. The fast libraries provide neither.
+ * Delimited text by RFC 4180, and its common variants: any delimiter, `\n` or `\r\n`, literal quotes inside an
+ * unquoted cell, no quotes, escapes instead of doubled quotes. This is our own code because each row needs its line
+ * number and its text, and an invalid row must not affect the next one. The fast libraries provide neither.
  */
 
 import { CSV, cellReader, type Dialect } from './csv-dialect.ts';
@@ -21,7 +21,7 @@ export interface CsvOptions extends Partial<Dialect> {
 
 const NEWLINE = 10;
 const RETURN = 13;
-/** Code that no character has. */
+/** Character code that never occurs. */
 const NONE = -1;
 
 /**
@@ -46,7 +46,7 @@ export class CsvParser {
   #line = 1;
   /** State at the end of the rest, if that is large: such a row is scanned piece by piece. */
   #open: OpenRow | undefined;
-  /** True while the open row is too long: nothing of it is kept. */
+  /** True while the open row is too long: its text is not kept. */
   #isSkipping = false;
 
   constructor({ maxRow = Number.POSITIVE_INFINITY, comment = '', ...dialect }: CsvOptions = {}) {

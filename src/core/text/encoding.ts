@@ -74,7 +74,10 @@ export function pathBytes(path: string): string | Buffer {
   return path.isWellFormed() ? path : encodeUtf8(path);
 }
 
-/** Returns true for a byte in disguise. ASCII cannot be one: no text may turn into a quote, or a newline. */
+/**
+ * Returns true for a lone surrogate that stands for a byte. It never stands for ASCII, so no text can turn into a
+ * quote or a newline.
+ */
 function isEscaped(code: number): boolean {
   return code >= 0xdc80 && code <= 0xdcff;
 }

@@ -21,8 +21,8 @@ function stringEnd(text: string, at: number): { end: number; isWhole: boolean } 
 }
 
 /**
- * Finds the first error in a text that `JSON.parse` rejects. Node's own messages do not always have the
- * place, and they quote the text, which may contain a secret.
+ * Finds the first error in a text that `JSON.parse` rejects. The messages of Node do not always name the place, and
+ * they quote the text, which may contain a secret.
  * @returns undefined if the text is too long to search
  */
 export function jsonErrorAt(text: string): number | undefined {

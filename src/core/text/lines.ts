@@ -54,7 +54,7 @@ export interface Lines {
   readonly faults: ReadonlyMap<number, LineFault> | undefined;
 }
 
-/** Reason a line cannot be read, with the text that can be shown of it. */
+/** Reason a line cannot be read, with the part of its text that can be shown. */
 export type LineFault = Pick<BadInput, 'code' | 'message' | 'text'>;
 
 const NEWLINE = 10;

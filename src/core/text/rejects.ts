@@ -46,7 +46,7 @@ export async function openRejects(options: {
     },
     reject(bad) {
       count++;
-      // Serialized at once: the line itself would keep alive the whole chunk that it was cut from.
+      // Serialized immediately: the line would keep the whole chunk in memory that it is part of.
       if (out !== undefined) waiting += `${JSON.stringify(describe(bad))}\n`;
       const remedy =
         file === undefined && bad.code === 'CSV' && !saidRemedy ? ' (--rejects FILE keeps such rows)' : '';

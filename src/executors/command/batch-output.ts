@@ -5,12 +5,12 @@ import type { BatchOutcome, Outcome } from '../contract.ts';
 import { type JudgedExit, judge } from './command-outcome.ts';
 import type { CapturedOutput, JobReport } from './shell-pool/job.ts';
 
-/** Failures after which a command cannot be the fault of one task. */
+/** Failures that one task cannot have caused. */
 const NOBODYS: ReadonlySet<string> = new Set(['NOT_FOUND']);
 
 const NEWLINE = 10;
 
-/** Turns the report of a command for several tasks into their outcomes: a line of its output is for each of them. */
+/** Turns the report of a command for several tasks into their outcomes: its output has one line for each task. */
 export function judgeBatch(
   report: JobReport | undefined,
   of: JudgedExit,
@@ -33,7 +33,7 @@ export function judgeBatch(
 
 const NOTHING: CapturedOutput = { text: '' };
 
-/** Returns the outcome of a failed command, without its outputs, which are those of no single task. */
+/** Returns the outcome of a failed command. Leaves out its outputs, which do not belong to a single task. */
 function failed(
   { result, ...whole }: Outcome,
   tasks: readonly Task[],

@@ -8,7 +8,7 @@ import { startFault } from '../program/start-faults.ts';
 import type { OutputMode } from './options.ts';
 import type { CapturedOutput, JobReport, OutputFiles } from './shell-pool/job.ts';
 
-/** Command that a report is about, and how it is judged. */
+/** Command that a report is about, and the rules for its outcome. */
 export interface JudgedExit {
   /** Name for messages. */
   readonly name: string;
@@ -16,11 +16,11 @@ export interface JudgedExit {
   readonly retryOn: RetryOn;
   readonly timeout: number;
   readonly maxOutput: number;
-  /** Files that the outputs are in. */
+  /** Files with the outputs. */
   readonly files?: OutputFiles | undefined;
 }
 
-/** Errors of the machine that may pass. */
+/** Errors of the machine that may be temporary. */
 const PASSING: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
 /** Turns a report into the outcome of the task. */

@@ -1,6 +1,6 @@
 /*
- * The executor of --command: runs a program for each task. Owns what the exit code and the outputs of a program mean.
- * Must not know how programs are started: that is for shell-pool/.
+ * The executor of --command: runs a program for each task. Owns the meaning of the exit code and the outputs of a
+ * program. Must not know how programs are started: that is for shell-pool/.
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
 import type { Failure, Task } from '../../core/record/task.ts';
@@ -22,7 +22,7 @@ import type { ShellJob } from './shell-pool/job.ts';
 
 export { type CommandOptions, commandOptions, fromValues } from './options.ts';
 
-/** End of a command whose shell was killed, which may be by the signal that stops the stage. */
+/** End of a command whose shell was killed, possibly by the signal that stops the stage. */
 const KILLED = { exit: null, signal: 'SIGTERM' };
 
 /**

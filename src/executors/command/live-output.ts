@@ -49,7 +49,7 @@ class Lines {
     if (rest !== '') this.#show(rest);
   }
 
-  /** Shows a line; of one that a progress bar rewrites, the last state. */
+  /** Shows a line. If a progress bar rewrites the line, shows only its last state. */
   #show(line: string): void {
     const last = line.replace(/\r$/, '').split('\r').at(-1) as string;
     this.#print(`${this.#tag}: ${last.length > LONGEST ? `${last.slice(0, LONGEST)}…` : last}`);

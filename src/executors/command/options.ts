@@ -34,7 +34,7 @@ export const commandOptions = {
     default: 'text',
     details: 'With json, a task whose output is not JSON fails with OUTPUT_JSON.',
   }),
-  /** Shows the output of commands with `print` while they run, line by line. */
+  /** True to show the output of commands with `print` while they run, line by line. */
   live: flag('show the output of commands on stderr while they run, each line with its task'),
   /** Text before each shown line, such as `{file}`; implies `live`. Default `{uuid}`. */
   tag: value('like --live, with this text before each line; {field} is an attribute', 'TEXT', toTemplate, {
@@ -47,12 +47,12 @@ export const commandOptions = {
     toTemplate,
     {
       details:
-        'The output goes to the files directly, so it needs no memory, and --max-output does not apply. The result then has stdout_file and stderr_file. A slash in a value is written as %2F. Each task needs a name of its own.',
+        'The output goes to the files directly, so it needs no memory, and --max-output does not apply. The result then has stdout_file and stderr_file. A slash in a value is written as %2F. Each task needs its own name.',
     },
   ),
   /**
-   * Silence after which a command that has exited is over although a background process holds its output open, in
-   * milliseconds. Default 2 s.
+   * Silence after which a command that has exited counts as ended even if a background process holds its output open,
+   * in milliseconds. Default 2 s.
    */
   linger: duration('how long to wait for output that a background process of a finished command holds open', {
     default: LINGER,

@@ -60,7 +60,7 @@ async function empty(file: string): Promise<void> {
   await (await open(pathBytes(file), 'w')).close();
 }
 
-/** Returns whether one of the files is a link, which may lead nowhere. */
+/** Returns whether one of the files is a link, which may be broken. */
 async function isLink({ stdout, stderr }: Pick<OutputFiles, 'stdout' | 'stderr'>): Promise<boolean> {
   const stats = [stdout, stderr].map((path) => lstat(pathBytes(path)).catch(() => undefined));
   return (await Promise.all(stats)).some((stat) => stat?.isSymbolicLink());
@@ -76,7 +76,9 @@ class FileOwners {
     this.#isNeeded = !template.names.some((name) => name === 'uuid' || name === '#');
   }
 
-  /** Claims files for a task; another attempt may claim them again. @returns the task that has one of them */
+  /**
+   * Claims files for a task; another attempt at the task may claim them again. @returns the task that has one of them
+   */
   claim(paths: readonly string[], uuid: string): string | undefined {
     if (!this.#isNeeded) return undefined;
     const owner = paths.map((path) => this.#owners.get(path)).find((one) => (one ?? uuid) !== uuid);

@@ -1,6 +1,6 @@
 /*
- * Finished runs that are reverted as a whole, later and in another process. The values that the atoms provide are known
- * then; the flow log keeps what reverts need beyond them.
+ * Finished runs that are reverted as a whole, later and in another process. The values that the atoms provided are
+ * known at that point; the flow log keeps all else that reverts need.
  */
 import { put } from '../../flow/named.ts';
 import type { Compiled } from '../../flow/plan/compile.ts';
@@ -8,7 +8,7 @@ import type { Provision } from '../../flow/plan/provision.ts';
 import { type AtomRecord, type KeptAtoms, Storage } from '../../flow/run/atom-storage.ts';
 import { undoes } from '../../flow/run/hooks.ts';
 
-/** Facts about a flow that decide from what a finished run can be reverted. */
+/** Facts about a flow that determine which data a revert of a finished run needs. */
 interface RevertPlan {
   /** True if the revert of an atom or a controller does anything. */
   readonly isRevertible: boolean;
@@ -20,7 +20,7 @@ interface RevertPlan {
 
 const plans = new WeakMap<Compiled, RevertPlan>();
 
-/** Returns the plan of a flow, which is made once. */
+/** Returns the plan of a flow, from a cache. */
 export function revertPlanOf(compiled: Compiled): RevertPlan {
   let plan = plans.get(compiled);
   if (plan === undefined) {
@@ -38,7 +38,7 @@ function planOf({ atoms }: Compiled): RevertPlan {
   const hasDeciders = atoms.some(({ gates }) => gates.length > 0);
   const unrecorded = atoms.flatMap((compiled, index) => {
     const { atom, retry, provisions } = compiled;
-    // With deciders, a result also tells that the atom was not left out.
+    // With deciders, a result also shows that the atom was not left out.
     const needsResult = atom?.revert !== undefined || (hasDeciders && undoes(compiled));
     const isLost = needsResult && !provisions.some(isWhole);
     return isLost || retry?.revert !== undefined || provisions.some(isShared) ? [index] : [];
@@ -51,8 +51,7 @@ function isWhole({ key, index }: Provision): boolean {
 }
 
 /**
- * Returns what a log must keep of a run that succeeded, so that it can be reverted later; undefined if its revert does
- * nothing.
+ * Returns the data of a successful run that a log must keep for a later revert; undefined if the revert does nothing.
  */
 export function keptAtoms({ compiled, records }: Storage): KeptAtoms | undefined {
   const { isRevertible, unrecorded, hasDeciders } = revertPlanOf(compiled);
@@ -111,7 +110,7 @@ export function missingResult(
   return names.find((name) => !Object.hasOwn(provided, name));
 }
 
-/** Returns a result that gives the same values as that of the run. */
+/** Returns a result with the same values as that of the run. */
 function resultOf(provisions: readonly Provision[], provided: Readonly<Record<string, unknown>>): unknown {
   const given = provisions.filter(({ name }) => Object.hasOwn(provided, name));
   const [whole] = given.filter(isWhole);
@@ -123,7 +122,7 @@ function resultOf(provisions: readonly Provision[], provided: Readonly<Record<st
   return result;
 }
 
-/** Sets all atoms of a run to be reverted, also those of one that did not finish. */
+/** Sets all atoms of a run to be reverted, even if the run did not finish. */
 export function toBeReverted(storage: Storage): Storage {
   for (const record of storage.records) record.intention = 'REVERT';
   storage.recount();

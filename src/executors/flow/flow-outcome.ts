@@ -30,7 +30,7 @@ export function outcomeOfRevert({ state, error }: Outcome): Outcome {
   return state === 'REVERT_FAILURE' && error !== undefined ? { error } : {};
 }
 
-/** Returns the outcome of a run that ended earlier, as the log has it. */
+/** Returns the outcome of a run that ended earlier, from the log. */
 export function outcomeOfEnd({ state, result, error }: RunEnd): Outcome {
   const kept = result === undefined ? {} : { result };
   if (state === 'SUCCESS') return kept;
@@ -63,7 +63,7 @@ function errorOf(
   return { code: first?.code ?? 'ERROR', message: parts.join('; ') };
 }
 
-/** Returns the first of many words, and how many more there are: each failed record has them. */
+/** Returns a list that is cut short, with the number of the others: every failed record contains it. */
 function listed(all: readonly string[]): readonly string[] {
   return all.length <= SHOWN ? all : [...all.slice(0, SHOWN), `and ${all.length - SHOWN} more`];
 }

@@ -24,7 +24,7 @@ export interface RevertSource {
 }
 
 /**
- * Checks that a flow can be reverted with what will be known.
+ * Checks that a flow can be reverted with the data that will be available.
  * @throws {TaskpipeError} `USAGE` if nothing in it reverts, or if it needs a log
  */
 export function checkRevert(compiled: Compiled, hasLog: boolean): void {
@@ -38,12 +38,12 @@ export function checkRevert(compiled: Compiled, hasLog: boolean): void {
     throw new TaskpipeError('USAGE', `--revert of the flow "${compiled.name}": ${lost}`);
 }
 
-/** Returns why the results in a record are not enough; undefined if they are. */
+/** Returns the reason the results in a record are not enough; undefined if they are. */
 function lostResults(compiled: Compiled): string | undefined {
   const { unrecorded } = revertPlanOf(compiled);
   if (unrecorded.length === 0) return undefined;
   const names = unrecorded.map((index) => `"${compiled.atoms[index]?.name}"`).join(', ');
-  return `a record does not have the result of ${names}; give the --flow-log that the flow ran with, or give each result a name of its own by provides`;
+  return `a record does not have the result of ${names}; give the --flow-log that the flow ran with, or give each result its own name with provides`;
 }
 
 /** Returns the run of a task that failed in a later stage, set to be reverted. */

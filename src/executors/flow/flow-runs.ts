@@ -101,7 +101,7 @@ export class FlowRuns {
     return run;
   }
 
-  /** Runs a flow from where the log has it. */
+  /** Runs a flow from the state in the log. */
   #goOn(task: Task, flow: Flow, signal: AbortSignal): Outcome | Promise<Outcome> {
     const kept = this.#log?.take(flow.name, task.uuid);
     if (kept !== undefined && 'end' in kept && !this.#options.revert) return outcomeOfEnd(kept.end);
@@ -168,7 +168,7 @@ export class FlowRuns {
 
   #engineFor(flow: Flow, { uuid, store, signal, storage }: Start, journal: Journal | undefined): Engine {
     const { engine: kind, jobs, timeout, revert } = this.#options;
-    if (revert) journal?.add({ restored: snapshotOf(storage, 'REVERTING').atoms }); // it had ended before
+    if (revert) journal?.add({ restored: snapshotOf(storage, 'REVERTING').atoms }); // the run had ended before
     const made = new Engine(flow, {
       store,
       engine: kind,
@@ -217,7 +217,7 @@ export class FlowRuns {
   }
 }
 
-/** Returns the outcome of an error of user code or of the engine outside any atom: it fails the task alone. */
+/** Returns the outcome of an error of user code or of the engine outside any atom: it fails only the task. */
 function defect(code: string, error: unknown): Outcome {
   const { message, stack } = thrownOf(error);
   return { error: { code, message }, ...(stack === undefined ? {} : { stack }) };

@@ -21,7 +21,7 @@ export type { FlowExecutorOptions } from './options.ts';
 
 /**
  * Returns the executor of `--flow`, which runs a flow for each task. The attributes of the task are the initial
- * values, and what the atoms provide is the result.
+ * values, and the values that the atoms provide are the result.
  * @throws {TaskpipeError} `USAGE` if the flow cannot run, `IO` if the log cannot be used, `LOCKED` if another
  *   process uses it
  */
@@ -77,7 +77,7 @@ export async function drawFlow(file: string, format: DrawFormat): Promise<string
   );
 }
 
-/** Loads what `--flow` names. */
+/** Loads the flow that `--flow` names. */
 async function loadFlow(file: string): Promise<FlowSource> {
   const source = await loadDefault(file, '--flow', 'a flow, as in: export default linear("name").add(...)');
   if (isFlow(source) || typeof source === 'function') return source as FlowSource;

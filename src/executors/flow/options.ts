@@ -39,20 +39,20 @@ interface OwnFlowOptions {
   readonly jobs?: number | undefined;
   /** Timeout of each call of an atom, in milliseconds. Default: none. */
   readonly timeout?: number | undefined;
-  /** Suspends flows that are recorded in the log: they end after the atoms that run. */
+  /** Signal that suspends flows that are recorded in the log: each ends after its running atoms. */
   readonly stopping?: AbortSignal | undefined;
   /** Writes a message to stderr. */
   readonly info?: ((message: string) => void) | undefined;
   /** Called for every change of state of flows and atoms, and for progress. */
   readonly notify?: Notify | undefined;
   /**
-   * Reverts the flows of tasks that failed in a later stage: for a stage with `revert`. With `flowLog`, their results are
-   * read from the log, else from the record. Default false.
+   * True to revert the flows of tasks that failed in a later stage: for a stage with `revert`. With `flowLog`, their
+   * results are read from the log, else from the record. Default false.
    */
   readonly revert?: boolean | undefined;
   /** Key of the result in the record, for `revert`. Default `result`. */
   readonly as?: string | undefined;
-  /** Measures the atoms for the report. Default true. */
+  /** True to measure the atoms for the report. Default true. */
   readonly measures?: boolean | undefined;
 }
 

@@ -42,10 +42,10 @@ export interface FetchResponse {
 }
 
 /**
- * Fetches a url by the rules of `--http`: one deadline, limited size, verified TLS, none of your headers to
+ * Fetches a url by the rules of `--http`: one deadline, limited size, verified TLS, your headers are not sent to
  * another origin. A body that ends early is an error. A status is not an error: see `ok`.
- * @throws an `Error` with the `code` of the failure; `retry` is true if it may be temporary, so that a task
- *   that does not catch it is retried
+ * @throws an `Error` with the `code` of the failure; `retry` is true if it may be temporary: a task that does not
+ *   catch it is then retried
  */
 export type Fetch = (url: string | URL, options?: FetchOptions) => Promise<FetchResponse>;
 
@@ -120,8 +120,8 @@ export async function openFetcher(options: HttpOptions): Promise<Fetcher> {
 const FIRST_WAIT = 500;
 
 /**
- * Sends a request as `requestLoop` does, and again while its lane would pause: a token endpoint is not available. No wait
- * goes beyond the timeout of the request.
+ * Sends a request as `requestLoop` does. Sends it again while its token endpoint is not available, which would pause
+ * a lane. No wait exceeds the timeout of the request.
  */
 async function withPatience(
   visitor: RequestLoop,
@@ -134,7 +134,7 @@ async function withPatience(
     const timeout = Math.max(1, end - performance.now());
     const outcome = await requestLoop(visitor, task, { ...request, timeout }, attempt);
     if (outcome.retry?.pauseLane !== true || performance.now() + wait > end) return outcome;
-    await sleep(wait, undefined, { signal: attempt.signal }).catch(() => {}); // aborted: the next request says so
+    await sleep(wait, undefined, { signal: attempt.signal }).catch(() => {}); // aborted: the next request reports it
   }
 }
 

@@ -105,7 +105,7 @@ async function pagesOf(options: HttpOptions, defaults: RequestDefaults): Promise
   return openPages(options.next, options, defaults);
 }
 
-/** Holds the place of a body until its attempt is over, also if that goes on in another lane. */
+/** Holds the place of a body until its attempt has ended, even if the attempt continues in another lane. */
 async function heldAt(place: BodyPlace, going: Outcome | Promise<Outcome>): Promise<Outcome> {
   let outcome: Outcome | undefined;
   try {
@@ -148,7 +148,10 @@ function loopSettings(options: HttpOptions): Omit<RequestLoop, 'client' | 'judge
   };
 }
 
-/** Returns the origin of all urls of a template, `''` if an attribute is a part of it. Saves a url for each task. */
+/**
+ * Returns the origin of all urls of a template, `''` if an attribute is part of it. With it, the url of each task
+ * need not be parsed.
+ */
 function originOfAll({ names, start }: Template): string {
   return names.length === 0 || /^https?:\/\/[^/?#\\]+[/?#]/i.test(start) ? originOf(start) : '';
 }
@@ -173,7 +176,7 @@ async function curlWriter(
   return (request, { uuid }) => {
     const key = keyOf(visitor, uuid);
     const login = auth?.curl(request) ?? [];
-    // A login of the url's user is in place of the header that the url makes.
+    // A login for the user of the url replaces the header made from the url.
     const isReplaced = login.includes('--user');
     const headers = isReplaced ? withoutHeaders(request.headers, isAuthorization) : request.headers;
     return curlLine(

@@ -16,7 +16,7 @@ import type { ProxyEnvironment, ProxySettings } from './transport/proxy.ts';
 import type { OpenSender } from './transport/routes/proxy-routes.ts';
 import { waysOf } from './transport/routes/ways.ts';
 
-/** Client with what must be closed after its last request. */
+/** Client with the resources to close after its last request. */
 export interface OpenClient {
   readonly client: Client;
   /** Logins and certificates; undefined if no option asks for them. */
@@ -24,7 +24,7 @@ export interface OpenClient {
   close(): Promise<void>;
 }
 
-/** Longest time for a proxy of a list to make a connection, in milliseconds; others have their chance then. */
+/** Longest time for a proxy of a list to make a connection, in milliseconds; then another proxy is tried. */
 const PROXY_TIMEOUT = 10_000;
 
 /**
@@ -78,7 +78,7 @@ async function openSettings(
   const connections = settings === undefined ? options.connections : undefined;
   const openSender = await senderOf(connector, both, connections);
   const pool = openSender(({ connect }) => connect);
-  // HTTP/2 and client certificates are for targets only: a proxy gets the requests themselves by HTTP/1.1.
+  // HTTP/2 and client certificates are for targets only: requests to a proxy itself use HTTP/1.1.
   const isOne = both === undefined && contexts.secureContext === contexts.proxyContext;
   const direct = isOne ? pool : openPool(connector.toProxy, lenient);
   let fresh: Agent | undefined;
@@ -160,7 +160,8 @@ async function senderOf(
 }
 
 /**
- * Opens the lookup of names. The system's is used where c-ares does not know all that the system knows.
+ * Opens the lookup of names. Uses the lookup of the system if the system has sources of names that c-ares does not
+ * have.
  * @throws {TaskpipeError} `USAGE` if an option is invalid
  */
 async function openNames({ resolver }: HttpOptions): Promise<NameLookup> {

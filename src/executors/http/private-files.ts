@@ -83,7 +83,7 @@ export async function writeTemporary(path: string, data: Buffer): Promise<string
   }
 }
 
-/** Gives a file another name, which replaces what has it. Rejects as `rename` does. */
+/** Renames a file, and replaces an existing file. Rejects as `rename` does. */
 export async function moveFile(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncName(to);
@@ -92,7 +92,7 @@ export async function moveFile(from: string, to: string): Promise<void> {
 /** Error codes of file systems without hard links. */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/** Gives a file another name, if nothing has it. Rejects with the code `EEXIST`, and as `link` does. */
+/** Renames a file, unless the new name exists. Rejects with the code `EEXIST`, and as `link` does. */
 export async function moveToFreeName(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
@@ -105,7 +105,7 @@ export async function moveToFreeName(from: string, to: string): Promise<void> {
   await syncName(to);
 }
 
-/** Removes a temporary file. Does not throw: what went wrong before explains more. */
+/** Removes a temporary file. Does not throw: the earlier error explains more. */
 export async function discardFile(file: FileHandle, temporary: string): Promise<void> {
   await file.close().catch(() => {});
   await rm(temporary, { force: true }).catch(() => {});

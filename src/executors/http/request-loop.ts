@@ -15,19 +15,19 @@ export interface RequestLoop {
   readonly client: Client;
   readonly judge: Judge;
   readonly follow: number;
-  /** Holds back requests that robots.txt disallows or delays. Default: it is not read. */
+  /** Gate that holds back requests that robots.txt disallows or delays. Default: it is not read. */
   readonly robots?: RobotsGate | undefined;
   /** Returns the time for which an answer pauses its host. Default: it does not. */
   readonly pauseOf?: ((answer: Answer) => number | undefined) | undefined;
   /** Names of user headers that cross origins, in lower case. */
   readonly keeps: ReadonlySet<string>;
-  /** True if the first of several places of a redirect counts. */
+  /** True to follow the first of several locations of a redirect. */
   readonly lenient: boolean;
   /** Longest time without a byte, in milliseconds. */
   readonly idle?: number | undefined;
-  /** Returns the limits that an answer tells. Default: they are not followed. */
+  /** Returns the limits in an answer. Default: limits are ignored. */
   readonly toldBy?: ((answer: Answer) => readonly ToldLimit[]) | undefined;
-  /** Returns the url that a page leads to. Default: pages lead nowhere. */
+  /** Returns the url to which a page leads. Default: pages are not followed. */
   readonly metaOf?: ((answer: Answer, url: string) => string | undefined) | undefined;
   /** True if the result has the chain of redirects. */
   readonly keepsRedirects?: boolean;
@@ -102,8 +102,7 @@ async function travel(
         return ended(visitor, { ...(result && { result }), ...failed(next, again) }, chain, pause);
       }
       chain = [...chain, redirectText(hop, answer)];
-      // A redirect that turns a request into a GET means that the server acted; one that repeats it means
-      // that it did not.
+      // If a redirect turns a request into a GET, the server has acted; if a redirect repeats the request, it has not.
       hasActed ||= next.method !== hop.method;
       hop = next;
       if (attempt.mayMove !== true) continue;
@@ -114,7 +113,7 @@ async function travel(
   }
 }
 
-/** Asks the gate of robots.txt. Waits here only if the attempt cannot wait in a lane. */
+/** Asks the robots.txt gate. Waits here only if the attempt cannot wait in a lane. */
 async function admitted(
   gate: RobotsGate,
   hop: HttpRequest,
@@ -124,7 +123,7 @@ async function admitted(
   for (;;) {
     const held = await gate(hop, attempt);
     if (held === undefined || 'outcome' in held || attempt.mayMove === true) return held;
-    if (trip.over !== undefined) return undefined; // the client says so
+    if (trip.over !== undefined) return undefined; // the client reports the reason
     await new Promise((resolve) => setTimeout(resolve, Math.min(held.wait, 100)));
   }
 }
@@ -151,7 +150,7 @@ function redirectText({ target }: HttpRequest, { status }: Answer): string {
   return `{"status":${status},"url":${JSON.stringify(target.href)}${meta}}`;
 }
 
-/** Returns the outcome with the chain of redirects, and with a pause of the lane. */
+/** Returns the outcome with the chain of redirects and a pause of the lane. */
 function ended(
   { keepsRedirects = false }: RequestLoop,
   outcome: Outcome | Promise<Outcome>,
@@ -165,13 +164,13 @@ function ended(
     return {
       ...made,
       ...(keepsRedirects && result !== undefined && { result: result.slice(0, -1) + more }),
-      // A refusal pauses the lane by itself.
+      // A refusal already pauses the lane.
       ...(pause !== undefined && retry?.pauseLane !== true && { pause }),
     };
   });
 }
 
-/** Returns the outcome with the limits that the answer tells, if they are followed. */
+/** Returns the outcome with the limits in the answer, if limits are followed. */
 function withTold(
   { toldBy }: RequestLoop,
   answer: Answer,

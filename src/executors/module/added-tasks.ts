@@ -6,11 +6,11 @@ import type { Child } from '../contract.ts';
 
 /** Options of an added task. */
 export interface AddOptions {
-  /** Runs it before all waiting tasks. Default false. */
+  /** True to run it before all waiting tasks. Default false. */
   readonly front?: boolean | undefined;
-  /** Runs it even if its uuid was seen or is finished. Default false. */
+  /** True to run it even if its uuid was seen or is finished. Default false. */
   readonly again?: boolean | undefined;
-  /** Uuid of the task of a batch that adds it, and must succeed. With `--batch` it must be given. */
+  /** Uuid of the task that adds it: one of the batch, which must succeed. Required with `--batch`. */
   readonly parent?: string | undefined;
 }
 
@@ -39,8 +39,8 @@ export function childOf(
   const uuid = own ?? taskId?.(clean) ?? uuidOfAttributes(others);
   const fault = uuid === undefined ? HALF : uuidFault(uuid);
   if (fault !== undefined) throw new TypeError(`ctx.add takes a task with a good uuid: ${fault}`);
-  // The uuid of the parent was probably copied by mistake. A uuid that is made of the values may equal it: a
-  // page that links to itself.
+  // The uuid of the parent was probably copied by mistake. But a uuid made of the values may equal it: a page may link
+  // to itself.
   if (clean.uuid === parent && !again)
     throw new TypeError('ctx.add was given the uuid of the task itself; omit it, or pass { again: true }');
   const line = JSON.stringify({ ...clean, uuid });

@@ -23,7 +23,10 @@ export function batchName(tasks: readonly Task[]): string {
   return tasks.length === 1 ? first.uuid : `${first.uuid} and ${tasks.length - 1} more`;
 }
 
-/** Returns what a function returned; if it has promises for single tasks, a promise of it with their values. */
+/**
+ * Returns the value that a function returned; if that contains promises for single tasks, a promise of it with their
+ * values.
+ */
 export function itemsOf(value: unknown): unknown {
   if (!isThenable(value)) return hasPromises(value) ? awaited(value) : value;
   return Promise.resolve(value).then((all) => (hasPromises(all) ? awaited(all) : all));
@@ -54,11 +57,11 @@ async function oneOf(item: unknown): Promise<unknown> {
   return 'value' in settled ? settled.value : new Rejected(settled.thrown);
 }
 
-/** Returns the function that reads what the function of a module returned for these tasks. */
+/** Returns the function that reads the value that a module function returned for these tasks. */
 export function batchReader(tasks: readonly Task[]): (value: unknown, context: Context) => BatchOutcome {
   return (value, context) => {
     context.end(false);
-    // An array that was made with a length, and not filled, has holes.
+    // An array that was created with a length and not filled has holes.
     if (Array.isArray(value) && value.length === tasks.length)
       return tasks.map((task, i) => (i in value ? outcomeOf(task, value[i], context) : missing()));
     const look = Array.isArray(value) ? undefined : lookUpIn(value);
@@ -88,7 +91,7 @@ function outcomeOf({ uuid }: Task, item: unknown, context: Context): Outcome {
   return children === undefined || outcome.error !== undefined ? outcome : { ...outcome, children };
 }
 
-/** Returns whether a function returned an error, which counts as if it was thrown. */
+/** Returns whether a function returned an error, which is treated like a thrown one. */
 export function isError(value: unknown): boolean {
   return types.isNativeError(value) || isA(value, Error);
 }

@@ -6,11 +6,11 @@ export interface ModuleOptions {
   readonly file: string;
   /** Timeout of each attempt, in milliseconds. */
   readonly timeout: number;
-  /** Calls the `revert` of the module instead of its work. Default false. */
+  /** True to call the `revert` of the module instead of its work. Default false. */
   readonly revert?: boolean | undefined;
   /** Folder for the log of each task. Default: none. */
   readonly logDir?: string | undefined;
-  /** Shows what tasks log. Default false. */
+  /** True to show the log lines of tasks. Default false. */
   readonly shows?: boolean | undefined;
   /** Options of `ctx.fetch`. */
   readonly http?: HttpOptions | undefined;

@@ -5,14 +5,14 @@ import { type Pooled, UnorderedPool } from '../../core/schedule/unordered-pool.t
 /** Attempt that is running, with the function to call at its deadline. */
 interface Running extends Pooled {
   due: number;
-  /** True if it was put off once, for time that the process missed. */
+  /** True if it was extended once, because the process was suspended. */
   isLate: boolean;
   readonly onLate: () => void;
 }
 
 /**
- * Deadlines of running attempts, all the same time after their start. One timer serves them all: a timer each
- * would cost a short task more than its work.
+ * Deadlines of running attempts, all the same time after their start. They share one timer: a timer for each would
+ * cost more than the work of a short task.
  */
 export class Deadlines {
   readonly #timeout: number;

@@ -3,7 +3,7 @@ import { attribute, type Failure, type Fields, type Task } from '../../core/reco
 import type { TaskId } from './added-tasks.ts';
 import type { ModuleContext } from './module-context.ts';
 
-/** Module function: what it returns is the result, as JSON; what it throws makes the task a FAILURE. */
+/** Module function: its return value is the result, as JSON; if it throws, the task becomes a FAILURE. */
 export type Handler = (task: Fields, context: ModuleContext) => unknown;
 
 /** Functions of a module. */
@@ -21,7 +21,7 @@ const OWN: readonly string[] = ['default', 'revert', 'taskId'];
 /**
  * Finds the functions of a module: with `revert` its export of that name; else its default export, or the
  * export that the attribute `handler` of a record names.
- * @throws {TaskpipeError} `USAGE` if the module lacks what is needed
+ * @throws {TaskpipeError} `USAGE` if the module lacks the export
  */
 export function handlersOf(
   exports: Readonly<Record<string, unknown>>,

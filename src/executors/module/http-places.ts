@@ -37,6 +37,6 @@ function isPipe(path: string): boolean {
   try {
     return statSync(path).isFIFO();
   } catch {
-    return false; // the first fetch says why it cannot be read
+    return false; // the first fetch reports why it cannot be read
   }
 }

@@ -50,7 +50,7 @@ export function moduleFromValues(
 ): Promise<Executor> {
   const { timeout, revert, logDir, env, info } = setting;
   const { threads } = values;
-  // A fetch has its own timeout: that of the stage is for the whole attempt. Threads have no way to show messages.
+  // A fetch has its own timeout: the one of the stage is for the whole attempt. Threads cannot show messages.
   const { printCurl: _, timeout: __, info: shown, ...given } = fromValues(values, setting);
   const http = {
     ...httpPlaces(given, threads),

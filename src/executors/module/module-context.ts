@@ -7,13 +7,13 @@ import type { Logger, LoggerOf } from './logger.ts';
 
 /** Context of a module function, besides its task. */
 export interface ModuleContext {
-  /** Aborted when the work should be given up: its timeout is over, it is cancelled, or the stage leaves. */
+  /** Aborted when the work should stop: it timed out, it was cancelled, or the stage leaves. */
   readonly signal: AbortSignal;
   /** Number of the attempt, from 1. */
   readonly attempt: number;
   /** Logger of the task. */
   readonly logger: Logger;
-  /** Fetches a url by the rules of `--http`: see `Fetch`. */
+  /** Function that fetches a url by the rules of `--http`: see `Fetch`. */
   readonly fetch: Fetch;
   /**
    * Adds a task, which runs too once this one has succeeded. A task whose uuid was seen is skipped.

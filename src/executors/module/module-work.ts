@@ -102,7 +102,7 @@ function succeeded(value: unknown, context: Context): Outcome {
   return children === undefined || outcome.error !== undefined ? outcome : { ...outcome, children };
 }
 
-/** @throws {LogError} not the task's fault: it ends the stage */
+/** @throws {LogError} not a failure of the task: it ends the stage */
 function failed(thrown: unknown, context: Context): Outcome {
   context.end(false);
   if (isA(thrown, LogError)) throw thrown;

@@ -17,12 +17,12 @@ export interface OpenWork {
 
 /**
  * Loads a module into this thread.
- * @param show called with what tasks log, if `options.shows` is set
+ * @param show called with the log lines of tasks, if `options.shows` is set
  * @throws {TaskpipeError} `USAGE` if it cannot be loaded, or has no function; `IO` if logs cannot be written
  */
 export async function openWork(options: ModuleOptions, show: (line: string) => void): Promise<OpenWork> {
   const { file, timeout, revert = false, logDir, shows = false, http = {} } = options;
-  const loggerOf = await openLogs(logDir, shows ? show : undefined); // before the module, which may change the folder
+  const loggerOf = await openLogs(logDir, shows ? show : undefined); // before the module is loaded, which may change the folder
   const handlers = handlersOf(await loadModule(file, '--module'), file, revert);
   let fetcher: Promise<Fetcher> | undefined;
   const open = (): Promise<Fetcher> => {

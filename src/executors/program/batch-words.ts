@@ -10,7 +10,7 @@ const ALL = '...';
 export interface BatchNames {
   /** Maximum number of tasks of one call; undefined if each call is for one task. */
   readonly batch?: number | undefined;
-  /** Attribute whose value all tasks of a batch have in common. */
+  /** Attribute that has the same value in all tasks of a batch. */
   readonly batchBy?: string | undefined;
 }
 
@@ -29,7 +29,7 @@ export function checkBatchNames(words: readonly Template[], { batch, batchBy }: 
   }
 }
 
-/** Names of the variables that a call for several tasks has. */
+/** Names of the variables in a call for several tasks. */
 const OF_CALLS = /^(NUMBER|SLOT|BATCH_SIZE)$/;
 
 /** Checks the variables of a shell. @throws {InvalidValue} if one does not fit its batches */

@@ -5,7 +5,7 @@ import { programText } from './placeholders.ts';
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** Variables that every child gets. Secrets are often variables, so all others must be asked for. */
+/** Variables that every child gets. Others must be requested, because secrets are often in variables. */
 const PASSED = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TERM|TMPDIR)$/;
 
 /**
@@ -19,8 +19,8 @@ export function toVariable(typed: string): string {
 }
 
 /**
- * Returns the environment of children, without what belongs to a task. Our own options (`TASK_…`) are never
- * passed on.
+ * Returns the environment of children, without the variables of a task. Our own options (`TASK_…`) are never passed
+ * on.
  */
 export function childEnvironment(
   env: Readonly<Record<string, string | undefined>>,
@@ -52,7 +52,7 @@ export interface Variables {
   of(task: Task): Environment | Failure;
 }
 
-/** Names of the variables that every command has. */
+/** Names of the variables in every command. */
 const OWN = /^(UUID|NUMBER|SLOT)$/;
 
 /** @param command text for the shell */
@@ -81,7 +81,7 @@ export function variablesFor(command: string): Variables {
   };
 }
 
-/** Returns the names of the attributes of a task, also of those that it has only as base64. */
+/** Returns the names of the attributes of a task, including those that exist only as base64. */
 function attributesOf({ fields }: Task): string[] {
   const keys = Object.keys(fields);
   return keys.concat(keys.flatMap((key) => nameOfBase64(key) ?? []));

@@ -11,7 +11,7 @@ export const MAX_OUTPUT: number = 16 * 1024 * 1024;
 
 /** Options of `--command` and `--worker`. */
 export const processOptions = {
-  /** Runs the command with `sh -c`; values are variables. Default: no shell. */
+  /** True to run the command with `sh -c`; values are variables. Default: no shell. */
   shell: flag('run CMD with sh; attributes are variables, such as "$TASK_url"', {
     details: 'Values never become text of the command, so no value can be run as code: {name} is refused.',
   }),
@@ -28,7 +28,7 @@ export const processOptions = {
         'Secrets are often variables, so a program gets none that it does not need. NAME passes a variable on, NAME=VALUE sets it, AWS_* passes on all that begin with AWS_.',
     },
   ),
-  /** Most bytes that a program may write for one task, on both outputs together. Default 16 MiB. */
+  /** Maximum number of bytes that a program may write for one task, on both outputs together. Default 16 MiB. */
   maxOutput: size('most bytes that a program may write for one task before it is killed', {
     default: MAX_OUTPUT,
     defaultText: '16MB',

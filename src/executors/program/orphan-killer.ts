@@ -1,6 +1,6 @@
 /*
- * Shell that outlives a killed stage, kills the running programs and deletes the folder. It waits for the end
- * of its input, which the kernel closes however the stage ends.
+ * Shell that outlives a killed stage, kills the running programs and deletes the folder. It waits for the end of its
+ * input, which the kernel closes in any case when the stage ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ export interface OrphanKillerOptions {
   readonly shell?: string;
   /** Folder that is deleted at the end in any case. */
   readonly folder?: string;
-  /** Time that the programs have to end by themselves, in milliseconds. Default 0. */
+  /** Time to wait for the programs to end before they are killed, in milliseconds. Default 0. */
   readonly grace?: number;
 }
 
@@ -46,7 +46,7 @@ export function openOrphanKiller(options: OrphanKillerOptions = {}): OrphanKille
     });
     child.stdin?.on('error', () => {}).write(line);
     child.on('error', () => {});
-    // Another process killed it. A guard that dies at once is not restarted forever.
+    // Another process killed the guard. A guard that dies immediately is not restarted, to avoid an endless loop.
     child.on('exit', () => !isOver && performance.now() - since > 1000 && open());
   };
   open();

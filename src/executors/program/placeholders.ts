@@ -3,7 +3,7 @@ import type { Task } from '../../core/record/task.ts';
 import { attributeText } from '../../core/record/template.ts';
 import { base64Text } from '../../core/text/byte-text.ts';
 
-/** Place of a run among the others. */
+/** Position of a run among the others. */
 export interface Turn {
   /** Number of the task in the input, from 1. */
   readonly number: number;
@@ -15,24 +15,24 @@ export interface Turn {
 const PARTS: Readonly<Record<string, (path: string) => string>> = {
   '.': withoutEnding,
   '/': (path) => posix.basename(path),
-  '//': (path) => posix.dirname(path).replace(/(?<=[^/])\/+$/, ''), // that of a//b is a
+  '//': (path) => posix.dirname(path).replace(/(?<=[^/])\/+$/, ''), // the folder of a//b is a
   '/.': (path) => withoutEnding(posix.basename(path)),
 };
 
-/** Returns a path without its ending. One that ends with a slash has none. */
+/** Returns a path without its file name extension. A path that ends with a slash has no extension. */
 function withoutEnding(path: string): string {
   if (path.endsWith('/')) return path;
   return path.slice(0, path.length - posix.extname(path).length);
 }
 
-/** Returns an attribute as a program gets it: one that is not UTF-8 is decoded from its base64. */
+/** Returns an attribute as a program gets it. If it is not UTF-8, its base64 is decoded. */
 export function programText(task: Task, name: string): string | undefined {
   return base64Text(task.fields, name) ?? attributeText(task, name);
 }
 
 /**
- * Returns the text for a placeholder: an attribute, a part of one that is a path (`file/`), the number of the task
- * (`#`) or the lane (`%`). An attribute of that very name comes first.
+ * Returns the text for a placeholder: an attribute, a part of an attribute that is a path (`file/`), the number of
+ * the task (`#`) or the lane (`%`). An attribute with exactly that name takes precedence.
  */
 export function placeholderText(task: Task, name: string, turn: Turn): string | undefined {
   const whole = programText(task, name);

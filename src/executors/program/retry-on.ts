@@ -10,8 +10,8 @@ export interface RetryOn {
 const WORDS = ['signal', 'timeout', 'died', 'any'];
 
 /**
- * Default of `--retry-on`. 75 is how a program says that another attempt may succeed (EX_TEMPFAIL of
- * sysexits.h); a worker that died may have died of something else than its task.
+ * Default of `--retry-on`. With exit code 75, a program reports that another attempt may succeed (EX_TEMPFAIL of
+ * sysexits.h). The death of a worker may have another cause than its task.
  */
 export const RETRY_ON = '75,died';
 
@@ -36,7 +36,7 @@ export function toRetryOn(typed: string): RetryOn {
   return { codes, words: new Set(parts) };
 }
 
-/** Returns whether a kind of failure, or an exit code, is to be retried. */
+/** Returns whether a kind of failure, or an exit code, must be retried. */
 export function isRetried({ codes, words }: RetryOn, what: string | number): boolean {
   if (words.has('any')) return true;
   return typeof what === 'string'

@@ -1,4 +1,4 @@
-/** Reasons why a program was not started, by system error code. */
+/** Reasons a program was not started, by system error code. */
 const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'no such program (or its interpreter or the --cwd folder is missing)',
   EACCES: 'it is not executable (permission denied)',
@@ -13,7 +13,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   ERR_INVALID_ARG_VALUE: 'an argument or variable contains a NUL character',
 };
 
-/** Returns why a program was not started. @param fault system error code, or words */
+/** Returns the reason a program was not started. @param fault system error code, or words */
 export function startFault(fault: string): string {
   return FAULTS[fault] ?? fault;
 }

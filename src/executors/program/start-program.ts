@@ -11,7 +11,7 @@ import { splitWords } from './command-words.ts';
 import { childEnvironment, type Environment, variablesFor } from './environment.ts';
 import { placeholderText, programText, type Turn } from './placeholders.ts';
 
-/** Program to start: a file and its words; the first word is the name that it is called by. */
+/** Program to start: a file and its words; the first word is the name under which it is called. */
 export interface Call {
   readonly file: string;
   readonly words: readonly string[];
@@ -35,7 +35,7 @@ export interface Program {
 }
 
 export interface ProgramOptions extends BatchNames {
-  /** Runs the command with `sh -c`. */
+  /** True to run the command with `sh -c`. */
   readonly shell?: boolean | undefined;
   readonly cwd?: string | undefined;
   /** Variables to pass on, see `toVariable`. */
@@ -122,7 +122,7 @@ function batchVariables({ length }: readonly Task[], { number, slot }: Turn): En
   return { TASK_BATCH_SIZE: String(length), TASK_NUMBER: String(number), TASK_SLOT: String(slot) };
 }
 
-/** Turn of a command that is only described. */
+/** Position of a command that is only described. */
 const FIRST: Turn = { number: 1, slot: 1 };
 
 function ownVariables({ uuid }: Task, { number, slot }: Turn): Environment {
@@ -208,7 +208,7 @@ function isProgram(file: string): boolean {
 }
 
 function shown({ words, env }: Call, cwd: string | undefined): string {
-  // Those that every command gets are shown if the command names them.
+  // Variables that every command gets are shown if the command names them.
   const isShown = (name: string): boolean =>
     !/^TASK_(NUMBER|SLOT)$/.test(name) || words.some((word) => word.includes(name));
   const shownOnes = Object.entries(env).filter(([name]) => isShown(name));
@@ -217,7 +217,7 @@ function shown({ words, env }: Call, cwd: string | undefined): string {
   return cwd === undefined ? line : `(cd ${quote(cwd)} && ${line})`;
 }
 
-/** Quotes a word for a shell; one that is not UTF-8 in the form of bash, zsh and ksh. */
+/** Quotes a word for a shell. A word that is not UTF-8 is quoted in the form of bash, zsh and ksh. */
 function quotedWord(word: string): string {
   if (word.isWellFormed()) return quote(word);
   const octal = (byte: string): string => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`;

@@ -15,7 +15,7 @@ const SAME_STOP = 500;
 
 /**
  * Returns whether a program was ended by the signal that also stops the stage, so that its task is unfinished, not
- * failed. The program may receive the signal first: waits a moment for that of the stage.
+ * failed. The program may receive the signal first, so this waits a moment for the signal of the stage.
  * @param stopping aborted when the stage is asked to stop
  */
 export async function isStopped(

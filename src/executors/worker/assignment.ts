@@ -22,7 +22,7 @@ export interface Assignment {
   readonly task: Task;
   /** Tasks of a batch; `task` is then the batch. */
   readonly batch?: readonly Task[];
-  /** Takes the outcome; of a batch, the one that counts for all of its tasks. */
+  /** Takes the outcome; for a batch, the outcome of all its tasks. */
   settle(outcome: Outcome, halves?: WholeOutcome['halves']): void;
   /** Takes the outcomes of the tasks of a batch. */
   settleAll?(outcomes: readonly Outcome[]): void;
@@ -34,14 +34,14 @@ export interface Assignment {
 export interface Death {
   readonly exit: number | null;
   readonly signal: string | null;
-  /** Reason why we killed it, or that it was never started. */
+  /** Reason it was killed by us, or never started. */
   readonly cause: 'timeout' | 'output' | 'start' | undefined;
   readonly hasAnswered: boolean;
   /** True if it ended at the end of its input, with exit code 0 and unanswered tasks. */
   readonly isEarly: boolean;
   /** Unanswered tasks, the oldest first. */
   readonly left: readonly Assignment[];
-  /** Task that it probably worked on: the oldest one, or the one whose timeout was over. */
+  /** Task that it probably worked on: the oldest one, or the one that exceeded its timeout. */
   readonly culprit: Assignment | undefined;
   /** Last line of its stderr. */
   readonly lastWords: string;

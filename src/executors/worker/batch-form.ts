@@ -15,12 +15,12 @@ export const ECHO: BatchAnswer = { items: [], isEcho: true };
 
 let batches = 0;
 
-/** Returns tasks as one, whose line is what a worker reads. Its uuid is that of no record. */
+/** Returns tasks as a single one, whose line a worker reads. No record has its uuid. */
 export function batchTask(tasks: readonly Task[], form: BatchForm): Task {
   const lines = tasks.map(({ line }) => line);
   const uuid = `\0${batches++}`;
   if (form === 'lines') return new Task(uuid, `${lines.join('\n')}\n`);
-  // Within the first and the last text: V8 would copy a concatenation of the whole when it is written, and compared.
+  // Added to the first and the last text: V8 would copy a concatenation of all texts when it is written or compared.
   lines[0] = `{"batch":[${lines[0]}`;
   lines.push(`${lines.pop()}]}`);
   return new Task(uuid, lines.join(','));
@@ -58,7 +58,7 @@ function readObject(line: string): BatchAnswer | undefined {
 
 const START = /^\{ ?"batch" ?: ?\[/;
 
-/** Returns the texts of the items of an answer. Most answers have no member besides them, and are read once. */
+/** Returns the texts of the items of an answer. Most answers have no other member, and are read in one pass. */
 function itemsIn(text: string): string[] {
   const [start] = START.exec(text) ?? [];
   if (start !== undefined) {
@@ -69,7 +69,7 @@ function itemsIn(text: string): string[] {
 }
 
 /**
- * Finds the batch that an answer is for: that of a uuid in it, else the oldest one.
+ * Finds the batch of an answer: by a uuid in the answer, else the oldest batch.
  * @param batches those that the worker has, the oldest first
  */
 export function batchOf(answer: BatchAnswer, batches: Iterable<Assignment>): Assignment | undefined {
@@ -89,7 +89,7 @@ export function batchOf(answer: BatchAnswer, batches: Iterable<Assignment>): Ass
 /** Returns an item as a record, or the reason it is not one; undefined for a blank one. */
 function recordAt({ items, values }: BatchAnswer, index: number): ReturnType<typeof parseRecord> {
   const text = items[index] ?? '';
-  // The line that it was in is within the limit of levels, and so is each of its objects.
+  // The whole line is within the limit of levels, and so is each object in it.
   return values === undefined || text.charCodeAt(0) !== 123
     ? parseRecord(text)
     : { text, fields: values[index] as Fields };
@@ -103,8 +103,8 @@ function uuidOfItem(answer: BatchAnswer, index: number): string | undefined {
 }
 
 /**
- * Returns the outcomes of the tasks of a batch. An item is for the task of its uuid; without one, for the task at its place
- * if there are as many items as tasks. One that repeats the record is a success.
+ * Returns the outcomes of the tasks of a batch. An item is for the task of its uuid; without one, for the task at its
+ * place if there are as many items as tasks. An item that repeats the record is a success.
  * @param who name of the worker, for messages
  */
 export function outcomesOf(
@@ -146,7 +146,10 @@ export function outcomesOf(
   });
 }
 
-/** Takes the first of several items of one uuid, as two tasks of a batch may have the same; the last one stays. */
+/**
+ * Takes the first of several items with one uuid, because tasks of a batch may have the same uuid. The last item
+ * stays.
+ */
 function nextOf(outcomes: Outcome[] | undefined): Outcome | undefined {
   return outcomes !== undefined && outcomes.length > 1 ? outcomes.shift() : outcomes?.[0];
 }

@@ -1,6 +1,6 @@
 /*
- * The executor of --worker: long-lived programs that get a task a line and answer with one. Owns the protocol and the
- * restarts. Must not know what a task means.
+ * The executor of --worker: long-lived programs that read one task per line and answer with one line. Owns the
+ * protocol and the restarts. Must not know what a task means.
  */
 import type { Executor } from '../contract.ts';
 import { MAX_OUTPUT, TIMEOUT } from '../program/options.ts';

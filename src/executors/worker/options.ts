@@ -21,7 +21,10 @@ export const workerOptions = {
     details:
       'A fast worker would otherwise wait for its next task most of the time. Set 1 if tasks must not wait behind a slow one. With --batch, the number of batches.',
   }),
-  /** Writes a batch as a line for each record and an empty line, and reads answers of this form. Default: one line. */
+  /**
+   * True to write a batch as a line for each record and an empty line, and to read answers of this form. Default: one
+   * line.
+   */
   batchLines: flag(
     'with --batch: write the records of a batch line by line, then an empty line; answers too',
     {
@@ -36,7 +39,7 @@ type WorkerTable = typeof processOptions & typeof workerOptions;
 interface OwnWorkerOptions extends OwnProcessOptions {
   /** Number of processes. Default 10. */
   readonly jobs?: number | undefined;
-  /** Maximum number of tasks of one call: batches are sent as such. Default: each line is a task. */
+  /** Maximum number of tasks of one call: tasks are sent in batches. Default: each line is a task. */
   readonly batch?: number | undefined;
   /** Time that workers have to end when there are no more tasks, in milliseconds. Default 10 s. */
   readonly grace?: number | undefined;

@@ -1,21 +1,24 @@
-/** Work that may wait in the pipe of a worker, in milliseconds of its own pace. */
+/** Amount of work that may wait in the pipe of a worker, in milliseconds at its current pace. */
 const AHEAD = 10;
 
-/** Most tasks in one worker. */
+/** Maximum number of tasks in one worker. */
 const MOST = 256;
 
-/** Most tasks of batches in one worker. More would outlive the young generation of the heap. */
+/** Maximum number of tasks of batches in one worker. More would outlive the young generation of the heap. */
 const MOST_OF_BATCHES = 1024;
 
-/** Characters of batches in one worker. More do not fit into its pipe, and Node copies what waits before it: tasks cost a fifth more. */
+/**
+ * Maximum number of characters of batches in one worker. More do not fit into its pipe, and Node copies the waiting
+ * text, which makes tasks a fifth slower.
+ */
 const PIPE = 64 * 1024;
 
 /** Weight of the latest pace. */
 const LATEST = 0.3;
 
 /**
- * Prefetch of a worker: the number of tasks that it should have at once. A slow worker gets one, so that work
- * is spread and nothing waits behind a long task. A fast one gets more, because otherwise it would mostly wait
+ * Prefetch of a worker: the number of tasks that it should have at once. A slow worker gets a single task, so that
+ * work is spread and no task waits behind a long one. A fast worker gets more, because otherwise it would mostly wait
  * for its next task.
  */
 export class Prefetch {

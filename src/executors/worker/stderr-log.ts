@@ -2,13 +2,13 @@ import type { Readable } from 'node:stream';
 import split2 from 'split2';
 import { paceReading } from '../program/paced-reading.ts';
 
-/** Most lines per second that are shown, of all workers together. */
+/** Maximum number of lines per second to show, for all workers together. */
 const LINES = 100;
 
 /** Longest line, in characters; the rest of it is cut off. */
 const LONG = 1000;
 
-/** Shows what workers write to stderr, limited to what a person can read. */
+/** Log of the stderr of workers, limited to an amount that a person can read. */
 export class StderrLog {
   readonly #tell: (line: string) => void;
   #shown = 0;

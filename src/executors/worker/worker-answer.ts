@@ -7,22 +7,23 @@ import { isRetried, type RetryOn } from '../program/retry-on.ts';
 
 /**
  * Parses a line of a worker: a record with the uuid of its task.
- * @returns the fault of a line that is not one; undefined if it is not meant to be one
+ * @returns the fault of an invalid line; undefined if the line is not meant to be an answer
  */
 export function parseAnswer(line: string): Task | RecordReject | undefined {
-  // An error for each line of a flood would be slow.
+  // Creating an error for each line of a flood would be slow.
   return line.charCodeAt(0) === 123 || /^\s*\{/.test(line) ? parseTask(line) : undefined;
 }
 
-/** Faults of a line that is meant to be an answer, even if it does not show whose. */
+/** Faults of a line that is meant to be an answer, even if it does not show for which task. */
 const OF_ANSWERS: ReadonlySet<string> = new Set(['DEPTH', 'UTF8']);
 
 /**
- * Finds the task that an invalid answer is for: the only task whose uuid can be read in it, or the only one there is.
+ * Finds the task that an invalid answer is for: the only task whose uuid occurs in it, or the only task of the
+ * worker.
  * @param tasks those that the worker has, by uuid
  */
 export function ownerOf<T>(line: string, fault: RecordReject, tasks: ReadonlyMap<string, T>): T | undefined {
-  // One that ends in the middle was torn by the end of its worker.
+  // A line that is cut in the middle was torn by the end of its worker.
   if (tasks.size === 0 || !/^\s*\{.*\}\s*$/s.test(line)) return undefined;
   const named = new Set<T>();
   for (const [, text] of line.matchAll(/"uuid"\s*:\s*("(?:[^"\\]|\\.)*")/g)) {
@@ -82,13 +83,13 @@ function resultOf(answer: Task, task: Task): string | undefined {
 const START = /^\{"uuid": ?"[^"\\]*", ?"result": ?/;
 
 /**
- * Returns the result of an answer that has only a uuid and a result; undefined if a search must show that. The members of
- * the result are not read, as `rawMember` reads them: it may be long.
+ * Returns the result of an answer that has only a uuid and a result; undefined if that is not certain without a
+ * search. The members of the result are not read, as `rawMember` reads them: the result may be long.
  */
 function textAfterUuid({ line, fields }: Task): string | undefined {
   const start = START.exec(line)?.[0].length;
   if (start === undefined || Object.keys(fields).length !== 2) return undefined;
-  // A later member of the same name would count.
+  // A later member of the same name would take precedence.
   const hasOthers =
     line.lastIndexOf('"uuid"') > start || line.lastIndexOf('"result"') > start || line.includes('\\u', start);
   return hasOthers ? undefined : line.slice(start, -1).trim();

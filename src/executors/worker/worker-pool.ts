@@ -18,7 +18,7 @@ const QUIET = 1000;
 /** Bounds of the wait before a worker is restarted after one that never answered, in milliseconds. */
 const [FIRST_WAIT, LONGEST_WAIT] = [50, 1000];
 
-/** Time at which a batch is halved that a worker did not answer. */
+/** Time at which an unanswered batch is halved. */
 const HALVES = { timeout: 'later', output: 'now', start: 'never', none: 'now' } as const;
 
 export interface CrewOptions
@@ -33,7 +33,7 @@ export interface CrewOptions
   readonly retryOn: RetryOn;
   /** Shows what workers write to stderr. */
   readonly print: (line: string) => void;
-  /** Time that workers have to end when there are no more tasks, in milliseconds. */
+  /** Time to wait for workers to end when there are no more tasks, in milliseconds. */
   readonly grace: number;
   readonly info: (message: string) => void;
   /** Aborted when the stage is asked to stop. */
@@ -58,10 +58,13 @@ export class WorkerPool {
   /** Workers that died without an answer since the last answer of any worker. */
   #fruitless = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Runs since the last answer once no task waits. */
+  /** Timer that runs from the last answer on while no task waits. */
   #quiet: NodeJS.Timeout | undefined;
   #isClosed = false;
-  /** True if a worker left tasks unanswered at the end of its input: others then see it after their answers only. */
+  /**
+   * True if a worker left tasks unanswered at the end of its input: then the input of the others ends only after
+   * their answers.
+   */
   #endsEarly = false;
   #isSilenceNoted = false;
   /** Kills workers that outlive a killed stage. */
@@ -77,7 +80,7 @@ export class WorkerPool {
     }));
   }
 
-  /** Number of tasks that they can have together. */
+  /** Number of tasks that all workers can have together. */
   get capacity(): number {
     let sum = 0; // a loop, because this is read for each task
     for (const { worker } of this.#places) sum += worker?.size ?? 1;
@@ -100,7 +103,10 @@ export class WorkerPool {
     }
   }
 
-  /** Closes the input of the workers once all tasks are given to them, so that they work on what they gathered. */
+  /**
+   * Closes the input of the workers once all tasks are given to them, so that they work on the tasks that they
+   * gathered.
+   */
   drained(): void {
     this.#quiet ??= setTimeout(() => this.#endInputs(), QUIET);
   }
@@ -111,7 +117,7 @@ export class WorkerPool {
     for (const { worker } of this.#places) if (worker !== undefined && worker.load > 0) worker.end();
   }
 
-  /** Gives a task to the worker with the fewest. A new worker is started before any gets a second task. */
+  /** Assigns a task to the worker with the fewest. A new worker is started before any gets a second task. */
   #give(assignment: Assignment): boolean {
     let best: Place | undefined;
     let least = Number.POSITIVE_INFINITY;
@@ -140,7 +146,7 @@ export class WorkerPool {
   }
 
   #giveQueued(): void {
-    if (this.#isClosed) return; // it would start workers that nothing ends
+    if (this.#isClosed) return; // it would start workers that are never ended
     while (this.#queue.length > 0 && this.#give(this.#queue[0] as Assignment)) this.#queue.shift();
   }
 
@@ -182,7 +188,7 @@ export class WorkerPool {
     // While the stage has more tasks, or waits for them, it does not call drained().
     if (perWorker !== undefined && perWorker > 1 && areFull && this.#quiet === undefined)
       info(
-        `${who}: all workers have the ${perWorker} tasks that --per-worker allows, and the input has more or has not ended. If they read all of their input first, they wait for ever: raise --per-worker or -j until -j times --per-worker is at least the number of tasks, or let them answer as they go`,
+        `${who}: all workers have the ${perWorker} tasks that --per-worker allows, and the input has more or has not ended. If they read all of their input first, they wait forever: raise --per-worker or -j until -j times --per-worker is at least the number of tasks, or let them answer as they go`,
       );
     else
       info(
@@ -207,7 +213,7 @@ export class WorkerPool {
   }
 
   /**
-   * Handles the death of a worker. Tasks that waited in it go to another worker, which does not count as an
+   * Handles the death of a worker. Tasks that waited in its pipe go to another worker, which does not count as an
    * attempt. The task it worked on has failed.
    */
   #died(place: Place, death: Death): void {
@@ -218,7 +224,7 @@ export class WorkerPool {
     else void this.#judge(place, death);
   }
 
-  /** Gives back the tasks of a worker that died of a stop: they are unfinished, not failed. */
+  /** Returns the tasks of a worker that died because of a stop: they are unfinished, not failed. */
   async #judge(place: Place, death: Death): Promise<void> {
     const { stopping } = this.#options;
     if ((await isStopped(death, stopping)) || stopping?.aborted)
@@ -230,7 +236,7 @@ export class WorkerPool {
   #replace(place: Place, death: Death): void {
     const { culprit, left, hasAnswered, cause } = death;
     this.#endsEarly ||= death.isEarly;
-    const isOne = (culprit?.batch?.length ?? 1) === 1; // a batch is halved, until it shows which task ends workers
+    const isOne = (culprit?.batch?.length ?? 1) === 1; // a batch is halved, to find the task that ends workers
     if (!hasAnswered && !death.isEarly && cause !== 'timeout' && isOne) {
       this.#fruitless++;
       place.notBefore =

@@ -28,7 +28,7 @@ function linesOf(shape: DrawnShape): string[] {
   return [`${shape.id} [${SHAPES[shape.kind]}, label=${text(shape.label)}];`];
 }
 
-/** Returns the statement of an arrow. Arrows join nodes; one that ends at a frame is cut off there. */
+/** Returns the statement of an arrow. Arrows connect nodes; an arrow to a frame is cut off at the frame. */
 function lineOf({ kind, from, to, label }: Arrow): string {
   const attributes = [
     label === '' ? '' : `label=${text(label)}`,

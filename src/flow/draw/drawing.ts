@@ -3,7 +3,7 @@ import type { Atom } from '../atom.ts';
 import { type Flow, isFlow } from '../patterns.ts';
 import { type Compiled, type CompiledAtom, compile } from '../plan/compile.ts';
 
-/** Node or frame of a drawing, in the order in which they are written. A frame is around all up to its end. */
+/** Node or frame of a drawing, in the order in which they are written. A frame contains all shapes up to its end. */
 export type DrawnShape =
   | { readonly kind: 'atom' | 'retry' | 'store' | 'empty'; readonly id: string; readonly label: string }
   | { readonly kind: 'flow'; readonly id: string; readonly label: string }
@@ -13,7 +13,9 @@ export type DrawnShape =
 export interface ArrowEnd {
   /** Node or frame. */
   readonly id: string;
-  /** Node to draw to where an arrow cannot end at a frame: the first one in it for the tip, else the last one. */
+  /**
+   * Node to use in formats whose arrows cannot end at a frame: the first one in it for the tip, else the last one.
+   */
   readonly node: string;
 }
 
@@ -67,7 +69,7 @@ export function drawingOf(flow: Flow): Drawing {
 
 const STORE = 'store';
 
-/** Draws the frames of flows and what is in them. It needs no recursion: flows may nest deep. */
+/** Frames of flows with their contents. They are drawn without recursion, because flows may nest deep. */
 class Frames {
   readonly shapes: DrawnShape[] = [];
   readonly arrows: Arrow[] = [];
@@ -137,7 +139,7 @@ function idOf({ indexes }: Compiled, name: string): string {
   return `atom${indexes.get(name)}`;
 }
 
-/** Returns an arrow from each atom that provides values to each that gets them, and from the store. */
+/** Returns the arrows from each atom that provides values, and from the store, to the atoms that get them. */
 function valueArrows(compiled: Compiled): Arrow[] {
   return compiled.atoms.flatMap((atom) => {
     const names = new Map<string, string[]>();
@@ -154,7 +156,7 @@ function valueArrows(compiled: Compiled): Arrow[] {
   });
 }
 
-/** Yields the values that an atom gets, each with where it is from. An optional one has a question mark. */
+/** Yields the values that an atom gets, each with its origin. An optional one has a question mark. */
 function* valuesOf(compiled: Compiled, atom: CompiledAtom): Generator<[from: string, name: string]> {
   const { inject = {} } = atom.atom ?? atom.retry ?? {};
   for (const { argument, name, isOptional, providers } of atom.sources) {

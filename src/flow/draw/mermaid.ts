@@ -28,7 +28,7 @@ function arrowOf({ kind, from, to, label }: Arrow): string {
   return `${from.id} ${LINES[kind]}${label === '' ? '' : `|${text(label)}|`} ${to.id}`;
 }
 
-/** ASCII signs, but for those that are common and harmless; and what is Markdown in some places: `-`, `1.` and `_`. */
+/** ASCII signs, except common and harmless ones; and signs that are Markdown in some places: `-`, `1.` and `_`. */
 const SIGNS = /[!-'*+/:-@[-^`{-~]|^-|(?<=^\d+)\.|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu;
 
 /**

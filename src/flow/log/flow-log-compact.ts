@@ -23,7 +23,7 @@ export interface CompactedLog {
  * @param fd descriptor of the old log; it stays open
  * @param live keys of the runs that have not ended
  * @param finals states in which a run does not run again
- * @throws any error of the file system; the old log is then as it was
+ * @throws any error of the file system; the old log is then unchanged
  */
 export async function compactFlowLog(
   path: string,

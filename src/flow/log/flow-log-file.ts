@@ -16,8 +16,8 @@ export type { RunEnd } from './flow-log-line.ts';
 /** Log of flow runs for many tasks, in one file. After a crash, the next process resumes the runs from it. */
 export interface FlowLog {
   /**
-   * Returns what was stored of a task's run: its changes, or its end if it succeeded or could not be reverted.
-   * Returns undefined if there is nothing to resume. Changes can be taken once, an end any number of times.
+   * Returns the stored data of a task's run: its changes, or its end if it succeeded or could not be reverted.
+   * Returns undefined if there is nothing to resume. Changes can be read once, an end any number of times.
    */
   take(flow: string, uuid: string): KeptFlow | undefined;
   /** Returns a journal that stores the changes of a task's run. */
@@ -31,10 +31,10 @@ export interface FlowLog {
   close(): Promise<void>;
 }
 
-/** Changes of a run to resume, or the end of one that does not run again. */
+/** Changes of a run to resume, or the end of a run that does not run again. */
 export type KeptFlow = { readonly changes: readonly FlowChange[] } | { readonly end: RunEnd };
 
-/** Log that is open and locked, and what was read from it. */
+/** Open and locked log, with the data that was read from it. */
 export interface OpenedLog {
   readonly path: string;
   readonly fd: number;
@@ -72,7 +72,7 @@ export class JsonlFlowLog implements FlowLog {
   #limit: number;
   /** Runs that ended for good. */
   #ends: RunEnds;
-  /** Changes of runs that have not ended, and were not taken yet, by their keys. */
+  /** Changes of runs that have not ended, and were not read yet, by their keys. */
   readonly #changes: Map<string, FlowChange[]>;
   readonly #keys = new RunKeys();
   /** Short keys of the runs that have not ended and go on in this process. */
@@ -210,11 +210,11 @@ export class JsonlFlowLog implements FlowLog {
     }
   }
 
-  /** Removes lines that are no longer needed. Writes wait for it. If it fails, the log goes on as it is. */
+  /** Removes lines that are no longer needed. Writes wait for it. If that fails, the old log stays in use. */
   async compact(): Promise<void> {
     try {
       const live = new Set(this.#changes.keys());
-      for (const key of this.#live) live.add(this.#keys.long(key)); // as of now: runs end while it is written
+      for (const key of this.#live) live.add(this.#keys.long(key)); // a snapshot: runs may end while it is written
       const { fd, ends } = await compactFlowLog(this.#absolute, this.#fd, live, this.#finals);
       closeSync(this.#fd);
       this.#fd = fd;
@@ -222,7 +222,7 @@ export class JsonlFlowLog implements FlowLog {
       this.#ends = ends;
       this.#size = fstatSync(fd).size;
     } catch (error) {
-      this.#warn(`${ioError('cannot compact the flow log', this.#path, error).message}; it goes on growing`);
+      this.#warn(`${ioError('cannot compact the flow log', this.#path, error).message}; it keeps growing`);
     } finally {
       this.#compacting = undefined;
       this.#limit = Math.max(this.#compactAt, 2 * this.#size);

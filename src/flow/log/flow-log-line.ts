@@ -12,7 +12,7 @@ export interface RunEnd {
   readonly atoms?: KeptAtoms | undefined;
 }
 
-/** Returns the begin of the lines of a run. Most uuids need no escapes, which is quick to see. */
+/** Returns the beginning of the lines of a run. Most uuids need no escapes, which is quick to check. */
 export function beginOf(flow: string, uuid: string): string {
   if (flow !== lastFlow) [lastFlow, lastFlowText] = [flow, JSON.stringify(flow)];
   return `{"uuid":${PLAIN.test(uuid) ? `"${uuid}"` : JSON.stringify(uuid)},"flow":${lastFlowText},`;
@@ -43,7 +43,7 @@ export function endText({ state, result, error, atoms }: RunEnd, isFinal: boolea
 export function writeLines(fd: number, lines: string): number {
   const text = `\n${lines}`;
   const bytes = Buffer.byteLength(text);
-  const written = writeSync(fd, text); // as text, which spares a buffer for each write
+  const written = writeSync(fd, text); // as text, which avoids a buffer for each write
   if (written < bytes) throw new Error(`${written} of ${bytes} bytes were written; is the disk full?`);
   return bytes;
 }

@@ -10,7 +10,7 @@ interface LogLine {
   readonly start: number;
 }
 
-/** Content of a line: the run that it belongs to, and whether it is its end. */
+/** Content of a line: the run that it belongs to, and whether it is the end of that run. */
 interface RunLine {
   readonly uuid: string;
   readonly flow: string;
@@ -25,7 +25,7 @@ export interface LoggedRuns {
   readonly needed: number;
 }
 
-/** States in which a run has ended for good: nothing of it is left to do, or what it did could not be undone. */
+/** States in which a run has ended for good: no work is left, or its effects could not be reverted. */
 export const FINAL: readonly unknown[] = ['SUCCESS', 'FAILURE'];
 
 /** Size of the pieces in which a log is read, in bytes. */
@@ -101,9 +101,9 @@ export async function* neededLines(
       const line = runLineOf(bytes);
       if (line === undefined) continue;
       const isFinal = finals.includes(line.end);
-      // The line of a run that was reverted after its end takes that end back.
+      // If a run was reverted after its end, this line cancels that end.
       const isReverted = line.end !== undefined && !isFinal && ends.get(line.flow, line.uuid) !== undefined;
-      // An earlier run of a live one may be reverted: the line that says so separates its changes from the new ones.
+      // A reverted run may have run again: the line of the revert separates its changes from the new ones.
       if (!isFinal && !isReverted && !live.has(runKey(line.flow, line.uuid))) continue;
       if (isReverted) ends.delete(line.flow, line.uuid);
       if (isFinal) ends.set(line.flow, line.uuid, place);

@@ -15,7 +15,7 @@ export type { FlowLog, KeptFlow, RunEnd } from './flow-log-file.ts';
 export interface FlowLogOptions {
   /** Size in bytes from which a log that is written is compacted. Default 64 MB. */
   readonly compactAt?: number | undefined;
-  /** True to revert finished runs: those that were reverted already are then not reverted again. Default false. */
+  /** True to revert finished runs, except those that were reverted already. Default false. */
   readonly isForRevert?: boolean | undefined;
 }
 
@@ -24,7 +24,7 @@ const MB = 1 << 20;
 /**
  * Opens a log: append-only JSONL with one line for each change, and one for the end of each run. It is compacted when
  * it is opened, if more than half of it and more than 1 MB is no longer needed, and again whenever it has doubled
- * since and has reached `compactAt`. What remains is a line for each run that ended for good, and those of runs
+ * since and has reached `compactAt`. It then has one line for each run that ended for good, and the lines of runs
  * that have not ended.
  * @param warn writes a message for the user
  * @throws {TaskpipeError} `IO`; `LOCKED` if another process has it open; `USAGE` or `DATA` if it is not a

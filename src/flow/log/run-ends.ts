@@ -6,8 +6,8 @@ export function runKey(flow: string, uuid: string): string {
 }
 
 /**
- * Short keys of runs. Runs of the flow that comes first have their uuid as key, which is faster: it is a string already,
- * and its hash is known. Most logs have no other flow.
+ * Short keys of runs. Runs of the first flow in the log have their uuid as key, which is faster: it is a string
+ * already, and its hash is known. Most logs have no other flow.
  */
 export class RunKeys {
   #first: string | undefined;
@@ -23,7 +23,7 @@ export class RunKeys {
   }
 }
 
-/** Places in a log at which runs have ended for good. An entry takes some 15 bytes. */
+/** Places in a log at which runs have ended for good. An entry takes about 15 bytes. */
 export class RunEnds {
   readonly #places = new IdMap();
   readonly #keys = new RunKeys();

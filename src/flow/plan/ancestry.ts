@@ -1,26 +1,26 @@
-/** Number of nodes that a search for a near node looks at. */
+/** Maximum number of nodes in a search for a near node. */
 const NEAR = 64;
 
-/** Number of nodes for which everything after them is remembered. */
+/** Number of nodes whose successors are cached. */
 const REMEMBERED = 64;
 
 /**
- * Answers which nodes of an acyclic graph come before which, without a table of all pairs: that would have 50
- * million for 10,000 nodes. Near nodes are found by a short search; for others, all nodes after the first one
- * are computed and remembered for further questions about it.
+ * Answers which nodes of an acyclic graph precede others, without a table of all pairs: it would have 50 million
+ * pairs for 10,000 nodes. Near nodes are found by a short search; for others, all successors of the first node are
+ * computed and cached for further queries about it.
  */
 export class Ancestry {
   readonly #after: number[][];
   readonly #before: number[][];
   readonly #places: ArrayLike<number> | undefined;
-  /** Number of the search that saw a node last. */
+  /** Number of the last search that visited a node. */
   readonly #seen: Uint32Array;
   #searches = 0;
   readonly #reached = new Map<number, Uint8Array>();
 
   /**
    * @param count number of nodes
-   * @param edges pairs of a node and one after it
+   * @param edges pairs of a node and a direct successor
    * @param places positions of the nodes in an order in which all edges lead forward; default: their numbers
    */
   constructor(

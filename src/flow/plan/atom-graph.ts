@@ -2,8 +2,8 @@ import type { Depth } from '../decider.ts';
 import type { Digraph } from './digraph.ts';
 
 /**
- * Atoms of a flow as a graph. Atoms have indexes, in the order of their nodes. What is before or after an atom is
- * found when it is needed: tables of it would grow with the square of the number of atoms.
+ * Atoms of a flow as a graph. Atoms have indexes, in the order of their nodes. Predecessors and successors of an atom
+ * are computed on demand: tables of them would grow with the square of the number of atoms.
  */
 export class AtomGraph {
   readonly digraph: Digraph;
@@ -43,7 +43,7 @@ export class AtomGraph {
     return this.#atomsAt(this.digraph.breadthFirst(this.#node(index)));
   }
 
-  /** Returns the atoms to ignore if a decider over an atom says no. */
+  /** Returns the atoms to ignore if a decider of an atom says no. */
   reach(index: number, depth: Depth): number[] {
     const { digraph } = this;
     const node = this.#node(index);

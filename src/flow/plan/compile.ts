@@ -27,7 +27,7 @@ export interface CompiledAtom {
   readonly retry: Retry | undefined;
   readonly sources: readonly Source[];
   readonly provisions: readonly Provision[];
-  /** Retry controller to ask when it fails; -1 if there is none. */
+  /** Retry controller to ask when it fails; -1 if it has none. */
   readonly controller: number;
   /** Deciders that it has to pass. */
   readonly gates: readonly Gate[];
@@ -38,7 +38,7 @@ export interface Need {
   readonly name: string;
   /** Atom that requires it. */
   readonly atom: CompiledAtom;
-  /** True if only the `revert` of the atom does. */
+  /** True if only the `revert` of the atom requires it. */
   readonly isForRevert: boolean;
 }
 
@@ -116,7 +116,7 @@ function namesOf(flow: string, { placed }: Layout, nodes: readonly number[]): Ma
       const first = placed.get(nodes[other] as number)?.flow;
       throw new TaskpipeError(
         'USAGE',
-        `flow "${flow}": two atoms are called "${name}" (one in "${first}", one in "${where}"); each needs a name of its own`,
+        `flow "${flow}": two atoms are called "${name}" (one in "${first}", one in "${where}"); each needs its own name`,
       );
     }
     indexes.set(name, index);

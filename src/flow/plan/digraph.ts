@@ -1,7 +1,7 @@
 /** Kind of a node in the graph of a flow: the start of a flow, its end, or an atom (`task`, `retry`). */
 export type NodeKind = 'flow' | 'end' | 'task' | 'retry';
 
-/** Kinds of nodes that a walk continues behind, besides tasks. Default: all. `flows` includes their ends. */
+/** Kinds of nodes after which a walk continues, besides tasks. Default: all. `flows` includes their ends. */
 export interface Through {
   readonly flows?: boolean;
   readonly retries?: boolean;
@@ -12,7 +12,7 @@ export class Digraph {
   readonly kinds: NodeKind[] = [];
   readonly successors: number[][] = [];
   readonly predecessors: number[][] = [];
-  /** Number of the walk that saw a node last. */
+  /** Number of the last walk that visited a node. */
   readonly #seen: number[] = [];
   #walks = 0;
 
@@ -78,7 +78,6 @@ function shifter(): (nodes: number[]) => number | undefined {
   return (nodes) => nodes[at++];
 }
 
-/** Edge from a node to another one. */
 type Edge = readonly [from: number, to: number, ...unknown[]];
 
 /**
@@ -115,7 +114,7 @@ function sorted(
 
 /** Returns a cycle of the edges, which must have one. Its first node is also its last. */
 export function circleOf(count: number, edges: readonly Edge[]): number[] {
-  // Nodes that cannot be sorted in either direction lie on cycles, or between two of them.
+  // Nodes that cannot be sorted in either direction are on a cycle, or between two cycles.
   const { waits } = sorted(count, edges);
   const back = sorted(
     count,

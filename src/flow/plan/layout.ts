@@ -48,7 +48,7 @@ export interface Layout {
 }
 
 /**
- * Makes one graph of nested flows, like TaskFlow's compiler. Each flow becomes a start node, then its retry
+ * Turns nested flows into one graph, like TaskFlow's compiler. Each flow becomes a start node, then its retry
  * controller, its parts, and an end node.
  * @throws {TaskpipeError} `USAGE` if a flow occurs twice (also within itself), or a graph cannot be ordered
  */
@@ -76,7 +76,7 @@ class Layouter {
     this.#orders = orders;
   }
 
-  /** Lays out a flow. It keeps a stack of its own, because flows may be nested deeper than functions may call. */
+  /** Lays out a flow. It keeps its own stack, because flows may be nested deeper than the call stack allows. */
   layOut(root: Flow): Layout {
     const open = [this.#enter(root, undefined)];
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
@@ -100,7 +100,7 @@ class Layouter {
       ...{ place: this.#places, position: around?.branches.length ?? 0 },
       ...{ order, pattern: flow.pattern, retry: undefined },
     };
-    this.#places += 2; // the second one is of its retry controller
+    this.#places += 2; // the second node is its retry controller
     return { flow, branch, order, branches: [] };
   }
 
@@ -146,7 +146,9 @@ class Layouter {
   }
 }
 
-/** Returns the node of the nearest retry controller around each atom. That of a controller is around its flow. */
+/**
+ * Returns the node of the nearest retry controller around each atom. For a controller, it is the one around its flow.
+ */
 function controllersOf(placed: ReadonlyMap<number, Placed>): Map<number, number> {
   const nearest = new Map<Branch, number | undefined>();
   const controllers = new Map<number, number>();

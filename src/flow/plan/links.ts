@@ -113,7 +113,9 @@ function impliedLinks(
   return links;
 }
 
-/** Returns a function that tells if links made by `link()` put one of the providers of a name before a part. */
+/**
+ * Returns a function that returns true if links made by `link()` put one of the providers of a name before a part.
+ */
 function linkedBefore(
   flow: Flow,
   manual: readonly Manual[],
@@ -129,7 +131,7 @@ function linkedBefore(
       all = { parts, places: parts.map(placeOf) };
       sorted.set(name, all);
     }
-    // The nearest first, so that this ends early in a long chain.
+    // The nearest first, so that the search ends early in a long chain.
     for (let at = firstFrom(all.places, placeOf(to)) - 1; at >= 0; at--)
       if (ancestry.isBefore(all.parts[at] as number, to)) return true;
     return false;

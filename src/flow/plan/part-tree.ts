@@ -13,15 +13,18 @@ export interface NumberedFlow {
   readonly start: number;
   /** Numbers of its parts. */
   readonly parts: readonly number[];
-  /** Number after the last one in it. */
+  /** Number after the last flow or atom in it. */
   readonly end: number;
-  /** True if a graph is around it, whose order depends on what the parts of this flow require. */
+  /** True if it is part of a graph, whose order depends on the inputs of the parts of this flow. */
   readonly isInGraph: boolean;
 }
 
 type Open = NumberedFlow & { parts: number[]; end: number };
 
-/** Tree of nested flows, with an index of what they provide. It is built without recursion: flows may nest deep. */
+/**
+ * Tree of nested flows, with an index of the names that they provide. It is built without recursion: flows may nest
+ * deep.
+ */
 export class PartTree {
   /** All flows, each before those in it. */
   readonly flows: NumberedFlow[] = [];
@@ -90,7 +93,10 @@ export class PartTree {
   }
 }
 
-/** Returns the position of the first number that is at least `least` in an ascending list; its length if none is. */
+/**
+ * Returns the position of the first number that is at least `least` in an ascending list; the length of the list if
+ * there is none.
+ */
 export function firstFrom(list: readonly number[], least: number): number {
   let [low, high] = [0, list.length];
   while (low < high) {

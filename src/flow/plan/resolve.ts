@@ -18,7 +18,7 @@ const BY_DEFAULT: Resolution = { decision: 'REVERT_ALL' };
 /**
  * Decides what to do with a flow after an atom failed. It asks the nearest controller first. If that says
  * `REVERT`, it asks the next one outwards, as TaskFlow's completer does.
- * @returns undefined if the nearest controller is itself being reverted; nothing is left to decide then
+ * @returns undefined if the nearest controller is itself being reverted; then there is nothing to decide
  */
 export async function resolve(
   storage: Storage,
@@ -32,7 +32,7 @@ export async function resolve(
   async function decide(index: number): Promise<Resolution | undefined> {
     const { name, controller } = atoms[index] as CompiledAtom;
     if (controller < 0) return BY_DEFAULT;
-    if (storage.record(controller).state === 'IGNORE') return decide(controller); // a decider left it out
+    if (storage.record(controller).state === 'IGNORE') return decide(controller); // the atom was left out by a decider
     if (storage.record(controller).intention === 'REVERT') return undefined;
     asked.push(controller);
     storage.noteFailure(controller, name, failure);

@@ -38,9 +38,9 @@ interface Named {
 }
 
 /**
- * Finds the atoms whose values another atom can see: earlier parts of its own flow, then of the flow around it,
- * and so on, the nearest first. Modelled on `ScopeWalker` of TaskFlow. Only providers of the wanted name are
- * looked at, so that the cost does not grow with the number of atoms before.
+ * Atoms with values that another atom can see: earlier parts of its own flow, then of the flow around it, and so on,
+ * the nearest first. Modelled on `ScopeWalker` of TaskFlow. Only providers of the wanted name are checked, so that
+ * the cost does not grow with the number of preceding atoms.
  */
 export class Scope {
   readonly #names = new Map<string, Named>();
@@ -85,7 +85,7 @@ export class Scope {
         part = level;
         level = part.parent;
       } else if (level.pattern === 'unordered' && place > level.place + 1) {
-        at = firstFrom(places, level.place + 2) - 1; // no part of it is before another: only its controller is
+        at = firstFrom(places, level.place + 2) - 1; // its parts have no order; only its controller comes before them
       } else {
         const { placed, provisions } = providers[at] as Named['providers'][number];
         at--;

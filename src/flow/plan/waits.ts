@@ -1,6 +1,7 @@
 /**
- * Counts of what each node of a graph waits for. A node is settled if its own atom is, and all nodes before it
- * are. Counts follow each change of an atom, so that no atom has to ask all those before it.
+ * Counts of the predecessors that each node of a graph waits for. A node is settled if its own atom and all nodes
+ * before it are. The counts are updated with each change of an atom, so that no atom has to check all its
+ * predecessors.
  */
 export class Waits {
   readonly #next: readonly (readonly number[])[];
@@ -31,7 +32,7 @@ export class Waits {
     return this.#counts[node] === 1;
   }
 
-  /** Notes that the atom of a node is settled now and was not, or the other way round. */
+  /** Records that the atom of a node became settled, or is not settled any more. */
   set(node: number, isSettled: boolean): void {
     this.#change(node, isSettled ? -1 : 1);
   }

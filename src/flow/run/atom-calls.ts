@@ -34,7 +34,7 @@ interface BegunCall {
 export class AtomCalls {
   readonly #storage: Storage;
   readonly #options: CallOptions;
-  /** Failures of deciders, by the atom that they decide over. That atom fails too. */
+  /** Failures of deciders, by their atom, which then fails too. */
   #refused: Map<number, Failed> | undefined;
   /** Results that are not JSON, which failed their atoms. Their `revert` still gets them. */
   #lost: Map<number, unknown> | undefined;
@@ -44,7 +44,7 @@ export class AtomCalls {
     this.#options = options;
   }
 
-  /** Lets the next execution of an atom fail without a call. */
+  /** Makes the next execution of an atom fail without a call. */
   refuse(index: number, why: Failed): void {
     this.#refused ??= new Map();
     this.#refused.set(index, why);
@@ -89,8 +89,8 @@ export class AtomCalls {
   }
 
   /**
-   * Turns a result into what its JSON gives, so that it is the same in memory as after a log. Turns one that is
-   * not JSON into a failure, while the atom can still be reverted.
+   * Replaces a result with the value of its JSON, so that it is the same in memory as when read from a log. Turns a
+   * result that is not JSON into a failure, while the atom can still be reverted.
    */
   #checked(index: number, settled: CallResult): CallResult {
     if ('failure' in settled) {
@@ -143,7 +143,7 @@ export class AtomCalls {
   }
 }
 
-/** Returns true if JSON gives a value back as it is; those of which that is quick to see. */
+/** Returns true if a value is certain to survive a round trip through JSON unchanged, by a quick check. */
 function isKept(value: unknown): boolean {
   const type = typeof value;
   if (type === 'number') return Number.isFinite(value) && value !== 0; // JSON turns -0 into 0
@@ -153,6 +153,6 @@ function isKept(value: unknown): boolean {
 function noInput(name: string): Failure {
   return {
     code: 'INPUT',
-    message: `its input "${name}" is nowhere: what provides it was left out, or did not give it`,
+    message: `its input "${name}" is not available: its provider was left out, or did not return it`,
   };
 }

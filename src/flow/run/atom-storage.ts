@@ -23,7 +23,7 @@ export interface AtomRecord {
   isRepeated?: boolean;
 }
 
-/** Parts of the records of atoms, by name: what the provided values do not tell. */
+/** Parts of the records of atoms that do not follow from the provided values, by name. */
 export type KeptAtoms = Readonly<Record<string, Readonly<Partial<AtomRecord>>>>;
 
 /** Change of the state of an atom. */
@@ -82,7 +82,7 @@ export class Storage {
     return this.#readiness;
   }
 
-  /** Finds again what atoms wait for, after records were changed from outside. */
+  /** Recomputes what atoms wait for, after records were changed from outside. */
   recount(): void {
     this.#readiness = new Readiness(this.compiled);
     for (const [index, record] of this.records.entries())
@@ -91,7 +91,7 @@ export class Storage {
     this.#failures = undefined;
   }
 
-  /** Returns true if an atom is to be executed, and all before it are done or ignored. */
+  /** Returns true if an atom must be executed, and all before it are done or ignored. */
   isReadyToExecute(index: number): boolean {
     const { state, intention } = this.record(index);
     if (intention !== 'EXECUTE' || (state !== 'PENDING' && state !== 'RETRYING')) return false;
@@ -115,7 +115,7 @@ export class Storage {
     this.recount();
   }
 
-  /** Puts the stored record of an atom in the place of a new one. Later starts get later turns. */
+  /** Replaces the record of an atom with the stored one. Later starts get later turns. */
   restore(index: number, stored: Readonly<AtomRecord>): void {
     Object.assign(this.record(index), structuredClone(stored));
     this.#turn = Math.max(this.#turn, stored.turn);
@@ -220,7 +220,7 @@ export class Storage {
       atom = name;
     }
     const words = `${decision} ${retry ?? ''}`;
-    if (words === this.#lastDecision) return false; // of another atom that failed at the same time
+    if (words === this.#lastDecision) return false; // the failure of another atom at the same time
     if (retry === undefined) for (const index of this.records.keys()) this.#intend(index, 'REVERT');
     else {
       const controller = this.indexOf(retry);

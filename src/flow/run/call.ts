@@ -5,7 +5,7 @@ import { missedTime } from '../../core/schedule/missed-time.ts';
 import type { AtomContext, Inputs } from '../atom.ts';
 import type { AtomState } from './states.ts';
 
-/** Failure of a call, with what was thrown. */
+/** Failure of a call, with the thrown value. */
 export interface Failed {
   readonly failure: Failure;
   /** Absent if the engine itself failed the call, for example after a timeout. */
@@ -93,7 +93,7 @@ export class CallContext implements AtomContext {
     this.#limits.onProgress(this.#of, part);
   }
 
-  /** Ends the call: its progress is no longer told. */
+  /** Ends the call: its progress is no longer reported. */
   end(): void {
     this.#hasEnded = true;
   }
@@ -142,7 +142,7 @@ function timeOver(settled: Promise<CallResult>, context: CallContext, timeout: n
     const ring = (due: number): void => {
       const missed = missedTime(due, timeout);
       if (missed > 0) {
-        timer = setTimeout(ring, missed, Number.POSITIVE_INFINITY); // once
+        timer = setTimeout(ring, missed, Number.POSITIVE_INFINITY); // not extended again
         return;
       }
       resolve({ failure: { code: 'TIMEOUT', message: `it did not end within ${timeout} ms` } });

@@ -18,7 +18,7 @@ import { type StepOptions, Steps } from './steps.ts';
 
 export type { EngineKind, EngineOptions, FlowResult } from './engine-options.ts';
 
-/** Runs one flow: once, and again after each `reset()`. */
+/** Engine of one flow, which runs it once, and again after each `reset()`. */
 export class Engine {
   /** Notifier of the state changes of the flow. */
   readonly notifier: Notifier<FlowState> = new Notifier();
@@ -28,7 +28,7 @@ export class Engine {
   readonly #steps: Steps;
   #state: FlowState;
   #isRunning = false;
-  /** True if an atom could not be reverted. The engine then starts no more atoms. */
+  /** True if an atom could not be reverted. Then the engine starts no more atoms. */
   #isBroken: boolean;
   /** Atoms that may start. */
   readonly #queue: ReadyQueue;
@@ -53,7 +53,7 @@ export class Engine {
     this.#state = stateOf(this.#storage, resume);
     this.#isBroken = this.#storage.records.some(({ state }) => state === 'REVERT_FAILURE');
     const [storage, notifier] = [this.#storage, this.taskNotifier];
-    // First those to revert or retry, the latest start first; then those to execute, in order.
+    // First the atoms to revert or retry, the latest start first; then those to execute, in order.
     this.#queue = new ReadyQueue(storage.records.length, (index) => {
       const { intention, turn } = storage.record(index);
       return intention === 'EXECUTE' ? index : -turn;
@@ -105,8 +105,8 @@ export class Engine {
   }
 
   /**
-   * Puts a finished engine back, so that it can run again: all atoms are `PENDING`, and results and failures are gone.
-   * Atoms that ran are not undone.
+   * Resets a finished engine so that it can run again: all atoms become `PENDING`, and results and failures are
+   * removed. Atoms that ran are not reverted.
    * @throws {TaskpipeError} `USAGE` if the flow is running or suspended
    */
   reset(): void {
@@ -137,7 +137,7 @@ export class Engine {
     if (!this.notifier.isIdle) this.notifier.notify({ flow: name, old_state: old, state, ...cause });
   }
 
-  /** Makes the first atoms ready; a promise if retry controllers are asked before. */
+  /** Makes the first atoms ready; a promise if retry controllers are asked first. */
   #begin(): Promise<void> | undefined {
     const isResumed = this.#state !== 'PENDING';
     if (isResumed) {
@@ -185,7 +185,7 @@ export class Engine {
     if (!this.#isBroken) selectNext(this.#storage, index, isDecided, this.#selection);
   }
 
-  /** Returns true if the decision changed what is to be done with the atoms. */
+  /** Returns true if the decision changed the intentions of atoms. */
   async #decide(index: number): Promise<boolean> {
     const { decision, hasChanged } = await this.#steps.decide(index);
     if (decision === undefined || decision === 'RETRY' || this.#state !== 'RUNNING') return hasChanged;
@@ -233,7 +233,7 @@ export async function run(flow: Flow, options: EngineOptions = {}): Promise<Flow
   return new Engine(flow, options).run();
 }
 
-/** Returns the state to begin with: that of the snapshot to resume, else the one that the atoms imply. */
+/** Returns the initial state: that of the snapshot to resume, else the one that follows from the atoms. */
 function stateOf(storage: Storage, resume: EngineOptions['resume']): FlowState {
   if (resume !== undefined && !(resume instanceof Storage)) return resume.state;
   if (storage.records.every(({ state, turn }) => state === 'PENDING' && turn === 0)) return 'PENDING';

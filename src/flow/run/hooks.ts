@@ -10,7 +10,7 @@ import {
   limited,
 } from './call.ts';
 
-/** Names of the hooks of an atom, by the call that they belong to. */
+/** Names of the hooks of an atom, by the call that they surround. */
 const HOOKS = {
   execute: ['preExecute', 'postExecute'],
   revert: ['preRevert', 'postRevert'],
@@ -20,7 +20,7 @@ const HOOKS = {
 type HookName = (typeof HOOKS)[keyof typeof HOOKS][number];
 
 /**
- * Calls a function of an atom between its hooks. As in TaskFlow, the second hook runs whatever happened, and an error of
+ * Calls a function of an atom between its hooks. As in TaskFlow, the second hook runs in any case, and an error of
  * the first one keeps the function from being called. A timeout includes the hooks.
  */
 export function callWithHooks(

@@ -43,7 +43,7 @@ function find(
     if (provider === undefined) break;
     const { placed, provision } = provider;
     const { state, result } = storage.record(storage.compiled.graph.atoms[placed.branch.head] as number);
-    if (state !== 'SUCCESS') continue; // it was ignored
+    if (state !== 'SUCCESS') continue; // the atom was ignored
     const value = valueIn(result, provision);
     const isWhole = provision.key === undefined && provision.index === undefined;
     if (isWhole || value !== undefined) return copyOf(value);
@@ -51,7 +51,7 @@ function find(
   return Object.hasOwn(store, name) ? store[name] : MISSING;
 }
 
-/** Returns a copy of a result, so that an atom that changes its input changes nothing that a log would give. */
+/** Returns a copy of a result, so that an atom that changes its input does not change the stored result. */
 export function copyOf(result: unknown): unknown {
   return typeof result === 'object' ? structuredClone(result) : result;
 }

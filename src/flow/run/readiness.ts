@@ -4,9 +4,12 @@ import type { AtomState, Intention } from './states.ts';
 
 /** State of an atom as its neighbors see it. */
 export interface Standing {
-  /** True if those after it need not wait for it before they are executed: it succeeded or was ignored. */
+  /** True if its successors need not wait for it before they are executed: it succeeded or was ignored. */
   readonly isDone: boolean;
-  /** True if those before it need not wait for it before they are reverted: not begun, reverted or ignored. */
+  /**
+   * True if its predecessors need not wait for it before they are reverted: it was not begun, or was reverted or
+   * ignored.
+   */
   readonly isClear: boolean;
 }
 
@@ -30,7 +33,10 @@ export function standingOf({
   return STANDINGS[Number(isDone) + 2 * Number(isClear)] as Standing;
 }
 
-/** Table of the atoms of a run that wait for others. It follows each change, so that no atom has to ask all others. */
+/**
+ * Table of the atoms of a run that wait for others. It is updated with each change, so that no atom has to check all
+ * others.
+ */
 export class Readiness {
   readonly #nodes: readonly number[];
   readonly #toExecute: Waits;
@@ -44,7 +50,7 @@ export class Readiness {
     this.#toRevert = new Waits(digraph.predecessors);
   }
 
-  /** Follows a change of an atom. */
+  /** Updates the table after a change of an atom. */
   follow(index: number, before: Standing, now: Standing): void {
     if (before === now) return;
     const node = this.#nodes[index] as number;

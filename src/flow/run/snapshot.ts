@@ -60,7 +60,7 @@ export function restore(compiled: Compiled, { flow, atoms }: FlowSnapshot): Stor
 
 function misfit(flow: string, cause: unknown): TaskpipeError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new TaskpipeError('DATA', `what was kept does not fit the flow "${flow}" as it is now: ${why}`);
+  return new TaskpipeError('DATA', `the stored run does not fit the flow "${flow}" as it is now: ${why}`);
 }
 
 /** Failure of an interrupted atom that cannot run again, because its flow is being reverted. */
@@ -101,7 +101,7 @@ function resetAfter(storage: Storage, controller: number): void {
   }
 }
 
-/** Returns true if an atom is reverted and no retry will run it again: the flow as a whole has failed. */
+/** Returns true if an atom is reverted and no retry will run it again: the whole flow has failed. */
 export function isReverting({ records, compiled }: Storage): boolean {
   const retried = new Set<number>();
   for (const [index, { intention }] of records.entries()) {

@@ -24,7 +24,9 @@ export interface StepOptions extends CallOptions {
   readonly journal: Journal | undefined;
 }
 
-/** Operations on the atoms of one run: start them, process their end, decide after failures, ask deciders. */
+/**
+ * Operations on the atoms of one run: starting them, processing their end, deciding after failures, asking deciders.
+ */
 export class Steps {
   readonly storage: Storage;
   /** Failures of `onFailure`, by the name of the controller. */
@@ -53,7 +55,7 @@ export class Steps {
   #fail(index: number, state: AtomState, { error, ...more }: Failed): void {
     const { name } = this.#atom(index);
     if (error !== undefined) put(this.errors, name, error);
-    else delete this.errors[name]; // of an earlier call
+    else delete this.errors[name]; // thrown by an earlier call
     this.#change(index, { atom: name, state, ...more }, error);
   }
 
@@ -158,8 +160,8 @@ export class Steps {
   }
 
   /**
-   * Fails the atoms that were interrupted in an earlier process and now must not run again. Part of their
-   * work may be done, so they must be reverted.
+   * Marks atoms as failed that were interrupted in an earlier process and must not run again. Part of their work may
+   * be done, so they must be reverted.
    */
   #failInterrupted(): void {
     for (const [index, { state, intention, isRepeated }] of this.storage.records.entries()) {
@@ -169,7 +171,10 @@ export class Steps {
     }
   }
 
-  /** Returns why an atom failed, or could not be reverted: its failure, and what was thrown in this process. */
+  /**
+   * Returns the reason an atom failed or could not be reverted: its failure, and the value that was thrown in this
+   * process.
+   */
   causeOf(index: number): Pick<FlowEvent, 'failure' | 'error'> {
     const { name } = this.#atom(index);
     const record = this.storage.record(index);
@@ -186,7 +191,7 @@ export class Steps {
     try {
       const decision = await compiled.retry?.onFailure(this.storage.historyOf(index), inputs);
       if (decision === 'RETRY' || decision === 'REVERT' || decision === 'REVERT_ALL') return decision;
-      throw new Error(`onFailure must give RETRY, REVERT or REVERT_ALL; got ${JSON.stringify(decision)}`);
+      throw new Error(`onFailure must return RETRY, REVERT or REVERT_ALL; got ${JSON.stringify(decision)}`);
     } catch (error) {
       put(this.faults, compiled.name, failed(error).failure);
       put(this.errors, compiled.name, error);
@@ -208,7 +213,7 @@ export class Steps {
         return { name: this.#atom(from).name, isIgnored: state === 'IGNORE', result: copyOf(result) };
       });
     } catch (error) {
-      this.#calls.refuse(index, failed(error)); // it starts, and fails with this error
+      this.#calls.refuse(index, failed(error)); // the atom starts, and fails with this error
       return true;
     }
     if (depth === undefined) return true;

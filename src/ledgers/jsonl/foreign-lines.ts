@@ -9,12 +9,16 @@ const HEADS = ['{"uuid":"', '{"out":"'];
 const JOINED = /["\d]\}\s*,?\s*\{"/;
 const COMMENT = /^\s*(?:#|\/\/)/;
 
-/** Lines of a ledger that no crash leaves there: someone has edited or formatted the file. Comments are not counted. */
+/**
+ * Lines of a ledger that a crash cannot cause: someone has edited or formatted the file. Comments are not counted.
+ */
 export class ForeignLines {
   #count = 0;
   #first: { readonly number: number; readonly message: string } | undefined;
 
-  /** Counts a line that is not one of a ledger, unless a crash may have left it. @param bytes start of the line */
+  /**
+   * Counts a line that does not belong in a ledger, unless a crash may have caused it. @param bytes start of the line
+   */
   look(number: number, message: string, bytes: Buffer): void {
     if (bytes.includes(0)) return; // a hole
     const text = bytes.toString('latin1').trimStart();

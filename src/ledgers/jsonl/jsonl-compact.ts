@@ -44,9 +44,9 @@ export async function clearLedger(path: string, warn: (message: string) => void)
 }
 
 /**
- * Removes lines that no longer count, and torn and foreign lines. Keeps one line per uuid, or one for each
- * output that has its row, as each output needs its own line. A uuid that was taken back keeps its lines if
- * it has a row: they name the row, and one takes the uuid back.
+ * Removes lines that no longer count, and torn and foreign lines. Keeps one line per uuid, or one for each output
+ * with its row, because each output needs its own line. A uuid that was taken back and has a row keeps several lines:
+ * those that name the row, and the one that takes the uuid back.
  * @returns number of lines before and after
  * @throws {TaskpipeError} `LOCKED` if another process writes
  */
@@ -73,12 +73,12 @@ class Census implements LedgerVisitor {
   lines = 0;
   /** Last line of each uuid that does not name a row: finished or undone. */
   readonly #plain = new IdMap();
-  /** By output, the last line of each uuid whose row is in it. */
+  /** By output, the last line of each uuid with a row in it. */
   readonly #placed = new Map<string, IdMap>();
   readonly #withOut = new IdSet();
   /** Known end of each output. */
   readonly known = new Map<string, VerifiedEnd>();
-  /** Seals of the outputs that no later line is about. */
+  /** Seals of the outputs without later lines. */
   readonly seals = new Map<string, Seal>();
 
   fast(bytes: Buffer, found: Fast, out: string, place: number): void {

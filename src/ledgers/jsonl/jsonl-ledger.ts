@@ -132,7 +132,7 @@ function openWriter(path: string, out: string | undefined, warn: (message: strin
     // The newline in front ends a line that a crash has torn, so that ours does not become its tail.
     const bytes = utf8Of(`\n${lines}`);
     try {
-      // A truncated ledger has lost rows. A line after them would claim that they are known.
+      // A truncated ledger has lost rows. A later line would claim that they are known.
       file.mustNotBeTruncated();
       const written = await writeOnce(fd, bytes);
       if (written < bytes.length)

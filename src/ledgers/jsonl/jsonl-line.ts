@@ -73,7 +73,7 @@ export function parseLine(bytes: Buffer): LedgerLine | string | undefined {
   const { uuid, undone, out, end, at, ...more } = value as Readonly<Record<string, unknown>>;
   const isPlaced = typeof out === 'string' && Number.isSafeInteger(end) && (end as number) >= 0;
   const fault = uuidFault(uuid);
-  // The line of a row whose "uuid" was renamed does not say how far the output is known.
+  // The line of a row with a renamed "uuid" does not state the size up to which the output is known.
   const isKnown = uuid === undefined && isPlaced && Object.keys(more).every((key) => SEAL_KEYS.has(key));
   if (fault !== undefined && !isKnown) return fault;
   return {
@@ -111,10 +111,7 @@ const BACKSLASH = 92;
 /** Limit of digits: numbers of up to 15 digits are exact. */
 const MAX_DIGITS = 15;
 
-/**
- * Result of `readFast`. It is reused for all lines, since an object per line would cost more than the
- * reading.
- */
+/** Result of `readFast`. It is reused for all lines, because an object per line would cost more than reading it. */
 export interface Fast {
   /** Start of the uuid, which is plain ASCII without escapes, and its end below. */
   from: number;

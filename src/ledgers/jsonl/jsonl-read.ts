@@ -78,7 +78,7 @@ export async function checkLedger(
       bad++;
       fault(number, message);
     },
-    end() {}, // each of them was reported
+    end() {}, // each of them has been reported
   });
   return { lines, bad, finished: finished.size, undone: undone.size };
 }

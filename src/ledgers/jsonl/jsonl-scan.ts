@@ -22,7 +22,8 @@ export interface LedgerVisitor {
    */
   bad?(number: number, message: string, hasGap: boolean): void;
   /**
-   * Called at the end with the lines that no crash leaves. Default: reject the ledger if it has such lines and no uuid.
+   * Called at the end with the lines that a crash cannot cause. Default: reject the ledger if it has such lines and
+   * no uuid.
    * @param hasUuids true if some line has a uuid
    */
   end?(foreign: ForeignLines, hasUuids: boolean): void;
@@ -30,7 +31,7 @@ export interface LedgerVisitor {
 
 const CHUNK = 1024 * 1024;
 const NEWLINE = 10;
-/** Size of the part of a long line that is kept to be looked at. */
+/** Size of the part of a long line that is kept for a check. */
 const LONG_START = 4096;
 const NUL: Buffer = Buffer.alloc(1);
 
@@ -85,7 +86,7 @@ class LineScanner {
   #others = 0;
   /** Start of a line that is longer than the buffer; a NUL if it has any. Undefined in other lines. */
   #long: Buffer | undefined;
-  /** The `out` of the last line that had one, as most lines have the same. */
+  /** The `out` of the last line with one, because most lines have the same. */
   #out = '';
   #outText: Buffer | undefined;
 

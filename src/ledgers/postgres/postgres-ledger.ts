@@ -23,8 +23,8 @@ import { rowsLedger } from './rows-ledger.ts';
 const BATCH = 10_000;
 
 /**
- * Returns a ledger in PostgreSQL: `postgres://host/db?ledger=NAME` is a list of uuids of its own; without a name, the
- * rows of a table of task-save say what is finished.
+ * Returns a ledger in PostgreSQL: `postgres://host/db?ledger=NAME` is a separate list of uuids; without a name, tasks
+ * with a row in a table of task-save are finished.
  * @param warn writes a line to stderr
  * @throws {TaskpipeError} `USAGE` if the place is an invalid url
  */
@@ -35,7 +35,7 @@ export function postgresLedger(
 ): Ledger {
   const address = postgresAddress(place);
   const open = async (): Promise<PostgresLink> => {
-    const { openPostgres } = await import('../../core/postgres/postgres-link.ts'); // loads much
+    const { openPostgres } = await import('../../core/postgres/postgres-link.ts'); // a large module, loaded on demand
     return openPostgres(address, { ...waits, warn });
   };
   return address.ledger === undefined ? rowsLedger(address, open) : listLedger(address, address.ledger, open);
@@ -80,8 +80,8 @@ function savedIn(name: string, output: string): string {
 }
 
 /**
- * Returns the name of an output in a ledger. That of a file has the host name, as many machines may have the same
- * path; a url stays as it is.
+ * Returns the name of an output in a ledger. The name of a file includes the host name, because many machines may
+ * have the same path. A url stays unchanged.
  */
 export function outputNameOf(path: string): string {
   if (path.includes('://')) return path;
@@ -141,7 +141,7 @@ async function conditionOf({ rows }: PostgresSession, name: string): Promise<Con
   };
 }
 
-/** Opens a ledger for writing with a connection of its own. */
+/** Opens a ledger for writing with its own connection. */
 async function openWriterOf(
   link: PostgresLink,
   name: string,

@@ -8,16 +8,17 @@ import type { Loaded, Reshape } from '../contract.ts';
 import { JsonLoaded } from './json-records.ts';
 
 /*
- * Fast path of NDJSON whose uuids are made of one attribute or all, without `--select` and `--rename`. Its records are not parsed.
- * The benchmark row `load-nested` justifies it.
+ * Fast path of NDJSON with uuids from one attribute or all, without `--select` and `--rename`. It does not parse the
+ * records. The benchmark row `load-nested` justifies it.
  */
 
-/** Names that make a record one that was a task before, or an invalid one; and a name that may be a spelling of these. */
+/** Names in records that were tasks before, or that are invalid; and names that may be spellings of these. */
 const NOT_FRESH = /"(?:uuid|run|result)"|\\u/;
 const PLAIN_NAME = /^\w+$/;
 
 /**
- * Returns the function that reads a fresh record, or undefined for one that must be parsed. Undefined if none is fresh.
+ * Returns a function that reads a fresh record, and returns undefined for one that must be parsed. Returns undefined
+ * if no record can be read this way.
  * @param patience number of records that are parsed first
  */
 export function freshReader(
@@ -38,7 +39,7 @@ export function freshReader(
   };
 }
 
-/** A record that was no task before. */
+/** A record that was not a task before. */
 export class FreshRecord implements Loaded {
   readonly line: number;
   readonly source: string;
@@ -49,7 +50,7 @@ export class FreshRecord implements Loaded {
   readonly #shape: Reshape;
   #parsed: JsonLoaded | undefined;
 
-  /** @param value value of the attribute that the uuid is made of; undefined if it is made of all */
+  /** @param value value of the attribute from which the uuid is made; undefined if it is made from all of them */
   constructor(text: string, line: number, value: string | undefined, shape: Reshape) {
     this.source = text;
     this.line = line;

@@ -110,7 +110,7 @@ function jsonTrimmed(text: string): string {
   return text.slice(0, end);
 }
 
-/** Returns the message of `JSON.parse` with the place in the file instead of that in the element. */
+/** Returns the message of `JSON.parse` with the position in the file instead of the position in the element. */
 function withPlace(message: string, element: Element): string {
   const at = jsonErrorAt(element.text);
   const words = message.replace(/(?: in JSON)? at position \d+(?: \(line \d+ column \d+\))?$/, '');

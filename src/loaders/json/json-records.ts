@@ -21,7 +21,7 @@ export class JsonLoaded implements Loaded {
   /** Record with nested attributes that `--rename` names moved to its top. */
   readonly #record: JsonRecord;
   readonly #shape: Reshape;
-  /** Keys that an executor added. They are not attributes, unless `--rename` names them. */
+  /** Keys that an executor added. They are not attributes, except those that `--rename` names. */
   readonly #ours: ReadonlySet<string>;
   /** Record with its new names, made when it is first needed. */
   #fields: Fields | undefined;
@@ -127,8 +127,8 @@ export class JsonLoaded implements Loaded {
   }
 
   /**
-   * Returns the selected attributes that exist. Includes the result of an earlier run, but not `run`: it
-   * would count as a new run.
+   * Returns the selected attributes that exist. Includes the result of an earlier run, but not `run`, which would
+   * count as a new run.
    */
   #selected(select: readonly string[]): (readonly [name: string, names: readonly string[]])[] {
     return select.flatMap((name) => {

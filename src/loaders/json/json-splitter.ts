@@ -25,15 +25,13 @@ function isSpace(code: number): boolean {
 }
 
 /**
- * Splits text into JSON values by brackets and quotes alone; each value is parsed later. Returns the elements
- * of an array, or values that follow one another: on several lines, side by side, or with separators (RFC
+ * Splitter of text into JSON values by brackets and quotes alone; each value is parsed later. The values are the
+ * elements of an array, or values that follow one another: on several lines, side by side, or with separators (RFC
  * 7464).
  */
 export class JsonSplitter {
   readonly #maxElement: number;
-  /**
-   * Place of the reader: `between` values that follow one another, or `before`, `in` or `after` the array.
-   */
+  /** Position of the reader: `between` values that follow one another, or `before`, `in` or `after` the array. */
   #place: 'between' | 'before' | 'in' | 'after';
   #depth = 0;
   #quoted = false;
@@ -83,12 +81,12 @@ export class JsonSplitter {
 
   /**
    * Reads one character. Returns the start of the text that is not used yet.
-   * @param code white space only if it ends a value
+   * @param code code of the character; white space is passed only if it ends a value
    */
   #next(code: number, at: number, from: number, text: string, elements: Element[]): number {
     let begin = from;
     const isArray = this.#place === 'in';
-    // A value that follows another ends before white space, and before a bracket that opens the next value.
+    // In a sequence of values, a value ends before white space, and before a bracket that opens the next value.
     const isOpening = code === OPEN_OBJECT || code === OPEN_ARRAY;
     if (!isArray && this.#depth === 0 && this.#keptLine > 0 && (isOpening || isSpace(code))) {
       this.#close(text.slice(begin, at), elements);

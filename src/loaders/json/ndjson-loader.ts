@@ -38,7 +38,7 @@ function hintFor({ code, text }: BadInput, { encodingHints }: ReadOptions): stri
   return '';
 }
 
-/** Returns true if `--encoding` could decode the record; else rejects it. */
+/** Returns true if `--encoding` could decode the record; otherwise rejects the record. */
 export function isDecoded(
   { source: text, line }: Loaded,
   { encoding, source, reject }: ReadOptions,

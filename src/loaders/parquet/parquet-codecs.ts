@@ -3,8 +3,8 @@ import type { Compressors } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 
 /**
- * Decompressors of Parquet pages: those of Node where it has them, which also read several members of gzip, and none
- * of which gives more than the length that the page names.
+ * Decompressors of Parquet pages: those of Node if it has them, because they also read several members of gzip. No
+ * decompressor returns more than the length that the page names.
  */
 export const codecs: Compressors = {
   ...compressors,

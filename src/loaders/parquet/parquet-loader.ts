@@ -74,7 +74,7 @@ async function rowsOf(
   return rows;
 }
 
-/** Returns metadata in which no column has a type whose values hyparquet would round, or cannot read. */
+/** Returns metadata without the column types that hyparquet would round or cannot read. */
 function plainMetadata(metadata: FileMetaData): FileMetaData {
   const schema = metadata.schema.map((element): SchemaElement => {
     const { converted_type: kind, logical_type: logical } = element;

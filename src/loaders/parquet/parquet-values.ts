@@ -130,7 +130,7 @@ function numberJson(value: number, isFloat: boolean): string {
   if (!Number.isFinite(value)) return value < 0 ? '-1e999' : '1e999';
   if (Object.is(value, -0)) return '-0.0';
   if (!isFloat || Number.isInteger(value)) return JSON.stringify(value);
-  // The shortest number that is this one in 32 bits.
+  // The shortest decimal number that rounds to this one in 32 bits.
   for (let digits = 6; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === value) return JSON.stringify(short);
@@ -149,7 +149,7 @@ function timestamp(count: bigint, unit: Unit, isUtc: boolean): string {
 
 function isoDay(days: bigint): string {
   const date = new Date(Number(days) * 86_400_000);
-  // Days beyond the year 275760 have no name.
+  // JavaScript has no dates beyond the year 275760.
   return Number.isNaN(date.getTime()) ? `${days} days` : date.toISOString().replace(/T.*/, '');
 }
 

@@ -32,7 +32,7 @@ interface OwnColumn {
   readonly comment: string;
 }
 
-/** Tables of ours by id, with their columns by number. */
+/** Our tables by id, with their columns by number. */
 type OwnTables = ReadonlyMap<number, ReadonlyMap<number, OwnColumn>>;
 
 /**
@@ -49,7 +49,7 @@ export async function prepareRead(
   if (!/^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:select|with|values|table)\b/i.test(bare))
     throw new TaskpipeError('USAGE', `--query must be one SELECT, which only reads; got ${query}`);
   const fields = await session.fields(`select * from (${bare}\n) as q limit 0`);
-  if (fields.length === 0) throw new TaskpipeError('USAGE', '--query gives no columns');
+  if (fields.length === 0) throw new TaskpipeError('USAGE', '--query returns no columns');
   const types = await typesOf(session, fields);
   const own = await ownTables(session, fields);
   const whole = wholeTables(fields, own);
@@ -99,7 +99,7 @@ async function ownTables({ rows }: PostgresSession, fields: readonly ResultField
   return tables;
 }
 
-/** Returns the tables of ours of which all columns are read: their rows are whole saved records. */
+/** Returns our tables of which all columns are read: their rows are whole saved records. */
 function wholeTables(fields: readonly ResultField[], own: OwnTables): ReadonlySet<number> {
   const isRead = (table: number, number: number, { name }: OwnColumn): boolean =>
     fields.some((field) => field.tableID === table && field.columnID === number && field.name === name);
@@ -127,7 +127,7 @@ function columnFor(
   if (Object.hasOwn(RUN_COLUMNS, name))
     return { ...common, name, role: whole.has(table) ? 'run' : 'attribute' };
   const attribute = attributeOf(name);
-  // If the query gives both state and state_, each keeps its name, unless the first belongs to the run.
+  // If the query returns both state and state_, each keeps its name, unless the first belongs to the run.
   const isTaken = !whole.has(table) && fields.some((other) => other.name === attribute);
   return { ...common, name: isTaken ? name : attribute, role: 'attribute' };
 }
@@ -151,7 +151,7 @@ function checkColumns(columns: readonly ReadColumn[], renamed: ReadonlyMap<strin
   if (twice !== undefined)
     throw new TaskpipeError(
       'USAGE',
-      `--query gives two columns named ${twice.name}; give one of them another name with AS, as in "t.${twice.name} as ${twice.name}2"`,
+      `--query returns two columns named ${twice.name}; give one of them another name with AS, as in "t.${twice.name} as ${twice.name}2"`,
     );
   const areRecords = columns.some(({ role }) => role === 'run');
   const own = ['result', 'run'].find(

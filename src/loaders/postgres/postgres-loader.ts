@@ -42,7 +42,7 @@ export async function* postgres(url: string, options: ReadOptions): AsyncGenerat
       yield batch;
     }
   } catch (error) {
-    if (stopping?.aborted) return; // the stage says that it was stopped
+    if (stopping?.aborted) return; // the stage reports that it was stopped
     throw queryFault(error, link, options.query);
   } finally {
     await link.close();
@@ -66,7 +66,7 @@ function begin(link: PostgresLink, options: ReadOptions, table: string): Promise
       const query = await prepareRead(session, text, options.rename);
       return { session, query, hasBytes: encoding === 'SQL_ASCII' };
     } catch (error) {
-      throw isWrite(error) ? queryFault(error, link, text) : error; // no other server lets it write
+      throw isWrite(error) ? queryFault(error, link, text) : error; // other servers would not let it write
     }
   });
 }
@@ -80,7 +80,7 @@ async function wholeOf(session: PostgresSession, place: string, table: string): 
   throw new TaskpipeError('USAGE', `${place} has no table ${table}: ${there}`);
 }
 
-/** Returns the error of a query; one in its SQL is wrong usage. */
+/** Returns the error of a query; an error in its SQL has the code `USAGE`. */
 function queryFault(error: unknown, link: PostgresLink, query: string | undefined): TaskpipeError {
   if (isWrite(error)) {
     const statement = query === undefined ? '' : `; the statement is ${query}`;

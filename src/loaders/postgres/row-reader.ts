@@ -24,7 +24,7 @@ interface CellPlace {
 
 type Row = readonly PostgresCell[];
 
-/** Turns rows into the text of records. */
+/** Converter of rows to the text of records. */
 export class PostgresRowReader {
   readonly #attributes: readonly CellPlace[];
   readonly #run: readonly CellPlace[];
@@ -32,7 +32,7 @@ export class PostgresRowReader {
   readonly #others: readonly number[];
   /** Index of the whole record; -1 if there is none. */
   readonly #record: number;
-  /** True if text may be any bytes, of which the library makes U+FFFD. */
+  /** True if text may be any bytes: the library turns invalid ones into U+FFFD. */
   readonly #hasBytes: boolean;
 
   constructor(columns: readonly ReadColumn[], hasBytes: boolean) {
@@ -62,7 +62,7 @@ export class PostgresRowReader {
     const isRecord = members.length > 0;
     const entries = new Map(this.#exact.map((i) => [i, membersIn(row[i])]));
     for (const place of this.#attributes) {
-      if (isRecord && place.name === 'uuid') continue; // the record has it
+      if (isRecord && place.name === 'uuid') continue; // the record contains it
       const json = jsonIn(row, place, entries);
       if (json !== undefined) members.push(place.key + json);
     }
@@ -98,7 +98,7 @@ function jsonIn(
   return kept === undefined ? toJson(cell) : minify(kept);
 }
 
-/** Returns the members of a JSON object in a cell; none for another value, which someone has put there. */
+/** Returns the members of a JSON object in a cell; none if someone has changed the cell to another value. */
 function membersIn(cell: PostgresCell | undefined): ReadonlyMap<string, string> {
   if (typeof cell !== 'string' || !cell.trimStart().startsWith('{')) return new Map();
   return new Map(membersOf(cell).map(({ key, value, end }) => [key, minify(cell.slice(value, end))]));

@@ -10,18 +10,18 @@ import { JsonLoaded } from '../json/json-records.ts';
 import { openSource, peek } from '../source/sources.ts';
 import { isSitemapRoot, type SitemapEntry, type SitemapFault, SitemapParser } from './sitemap-parser.ts';
 
-/** Depth of indexes in each other. The format knows only one level. */
+/** Maximum nesting of indexes. The format allows only one level. */
 const MOST_LEVELS = 3;
 
-/** Faults of one file after which the rest of it is not read. */
+/** Number of faults in a file after which the rest of it is skipped. */
 const MOST_FAULTS = 100;
 
-/** Bytes that are enough to tell XML from text, and to read its declaration. */
+/** Number of bytes that is enough to distinguish XML from text, and to read its declaration. */
 const TELLING = 256;
 
 /**
- * Reads sitemaps: XML, an index of sitemaps, or text with one url a line. A sitemap of an index is read if a file of its name
- * is in the folder of the index, packed or not; otherwise its url becomes a record with `"sitemap": true`.
+ * Reads sitemaps: XML, an index of sitemaps, or text with one url a line. A sitemap in an index is read if the folder
+ * of the index has a file with its name, packed or not; otherwise its url becomes a record with `"sitemap": true`.
  */
 export const sitemap: Loader = async function* (bytes, options) {
   const missing = { count: 0 };
@@ -106,7 +106,7 @@ async function* entriesOf(
   tell(parser.end());
 }
 
-/** Start of a url that a sitemap may have. Pages at relative urls, and on servers of other kinds, cannot be fetched. */
+/** Start of a valid url in a sitemap. Relative urls, and urls with other schemes, cannot be fetched. */
 const ABSOLUTE = /^https?:\/\/[^/]/i;
 
 /** Rejects an entry whose url or text is not valid. */

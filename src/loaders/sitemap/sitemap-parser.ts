@@ -10,13 +10,13 @@ export interface SitemapEntry {
   readonly isSitemap: boolean;
 }
 
-/** Place that is not as the format asks for. */
+/** Violation of the format. */
 export interface SitemapFault {
   readonly line: number;
   readonly message: string;
 }
 
-/** Members of an entry, by their elements. */
+/** Members of an entry, by the names of their elements. */
 const MEMBERS: ReadonlyMap<string, string> = new Map([
   ['loc', 'url'],
   ['lastmod', 'lastmod'],
@@ -54,7 +54,7 @@ export class SitemapParser {
     this.#parser.on('closetag', () => this.#close());
     const onText = (text: string): void => this.#add(text);
     this.#parser.on('text', onText);
-    // In CDATA nothing is escaped, so what `#repaired` has escaped is undone.
+    // CDATA has no escapes, so the escapes added by `#repaired` are undone.
     this.#parser.on('cdata', (text) => onText(text.replaceAll('&amp;', '&')));
     this.#parser.on('error', ({ message }) => this.#fault(message.replace(/^\d+:\d+:\s*/, '')));
   }
@@ -77,10 +77,10 @@ export class SitemapParser {
     return this.#taken().faults;
   }
 
-  /** Escapes each `&` that begins no reference. saxes would skip everything up to the next semicolon. */
+  /** Escapes each `&` that does not begin a reference. saxes would skip everything up to the next semicolon. */
   #repaired(text: string): string {
     const whole = this.#held + text;
-    const [cut] = /&[\w#]{0,9}$/.exec(whole) ?? []; // a reference that the next piece may complete
+    const [cut] = /&[\w#]{0,9}$/.exec(whole) ?? []; // the start of a reference that the next piece may complete
     this.#held = cut ?? '';
     const kept = cut === undefined ? whole : whole.slice(0, -cut.length);
     return kept.replace(/&(?!(?:[a-z]\w*|#\d+|#x[\da-f]+);)/gi, '&amp;');

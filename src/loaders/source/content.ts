@@ -28,7 +28,7 @@ export function checkContent(first: Buffer, format: Format, read: ReadOptions): 
   return { ...read, encoding: found };
 }
 
-/** Tells the format that was chosen by the first bytes. */
+/** Reports the format that was chosen by the first bytes. */
 export function noteFormat(format: Format, first: Buffer, { source, info }: ReadOptions): void {
   if (first.length === 0) return;
   const delimiter = format === 'lines' ? delimiterIn(first) : undefined;
@@ -36,7 +36,7 @@ export function noteFormat(format: Format, first: Buffer, { source, info }: Read
   info(`${source}: read as ${format}, by its first bytes (--format)${or}`);
 }
 
-/** Formats that are read alike, or whose loaders tell them apart. */
+/** Formats that are read in the same way, or that their loaders distinguish. */
 const ALIKE: readonly (readonly Format[])[] = [
   ['csv', 'tsv'],
   ['json', 'ndjson'],

@@ -21,8 +21,8 @@ const REST = 15;
 const NOTHING: AsyncIterable<Buffer> = (async function* () {})();
 
 /**
- * Counts the rows or records of a file in the background: it neither delays other work nor keeps the process
- * alive. Counts rows that `task-load` would reject too, as its options may allow them.
+ * Counts the rows or records of a file in the background: it neither delays other work nor keeps the process alive.
+ * Also counts rows that `task-load` would reject, because its options may allow them.
  * @param until ends the counting; the count is then useless
  * @throws {TaskpipeError} `IO` if the file cannot be read, `DATA` if its content is invalid
  */

@@ -51,7 +51,7 @@ const DELIMITERS: readonly (readonly [delimiter: string, format: Format])[] = [
 /** Number of rows that are compared. */
 const COMPARED = 10;
 
-/** Format that the first bytes of a file show for certain, whatever its name is. */
+/** Format that the first bytes of a file prove, regardless of its name. */
 export interface LikelyFormat {
   readonly format: Format;
   /** Delimiter, if it is not that of the format. */
@@ -59,8 +59,8 @@ export interface LikelyFormat {
 }
 
 /**
- * Returns the format that the first bytes of a file show for certain: JSON records, or rows with the same number of
- * cells and no spaces after the delimiter, as in prose.
+ * Returns the format that the first bytes of a file prove: JSON records, or rows with the same number of cells and
+ * without spaces after the delimiter (prose has spaces).
  */
 export function likelyFormat(bytes: Buffer): LikelyFormat | undefined {
   const start = decodeStart(bytes.subarray(0, SNIFFED)).trimStart();

@@ -22,7 +22,7 @@ export function sourceName(path: string): string {
 }
 
 /**
- * Checks that all files can be read before the first one is read: a misspelt name must not appear after an
+ * Checks that all files can be read before the first one is read: a misspelt name must not be found only after an
  * hour.
  * @throws {TaskpipeError} `IO`, naming a file that cannot be read
  */
@@ -82,7 +82,7 @@ export async function* openSource(
   }
 }
 
-/** A format of compressed data, and the stream that decompresses it. */
+/** Format of compressed data, with the stream that decompresses it. */
 interface Unpacker {
   readonly name: 'gzip' | 'zstd';
   /** Stream that decompresses it; undefined if this Node has none. */
@@ -124,7 +124,7 @@ async function openPipe(path: string, signal: AbortSignal): Promise<Socket> {
   const wake = (): void => {
     try {
       closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)); // a short-lived writer
-    } catch {} // no reader waits any longer
+    } catch {} // the load does not wait any longer
   };
   if (signal.aborted) throw signal.reason;
   signal.addEventListener('abort', wake);
@@ -161,14 +161,14 @@ async function* unpackedFrame(frame: AsyncIterable<Buffer>): AsyncGenerator<Buff
 }
 
 function through(stream: Duplex, bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  pipeline(Readable.from(bytes, { objectMode: false }), stream, () => {}); // the loop throws its error
+  pipeline(Readable.from(bytes, { objectMode: false }), stream, () => {}); // the loop below throws its error
   return stream as AsyncIterable<Buffer>;
 }
 
 function brokenWords(error: unknown, name: Unpacker['name'], path: string): string {
   const what = messageOf(error);
   if (what === 'unexpected end of file')
-    return `the ${name} data is cut short; what came before was loaded, so copy the file again and repeat the command`;
+    return `the ${name} data is cut short; the part before that was loaded, so copy the file again and repeat the command`;
   if (what === 'incorrect header check')
     return `something else follows the ${name} data; leave it out with: ${name} -dc ${path === '-' ? 'FILE' : quote(path)} 2>/dev/null | task-load --format FORMAT`;
   return `the ${name} data is broken: ${what}`;

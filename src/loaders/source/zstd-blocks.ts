@@ -3,8 +3,8 @@ import xxhash from 'xxhash-wasm';
 import { BrokenFrames } from './zstd.ts';
 
 /*
- * Decompressor of zstd frames for a Node without one of its own (before 22.15). fzstd decompresses a block at a
- * time, so a small piece of input gives at most a few blocks of 128 KB. It does not verify checksums: this file
+ * Decompressor of zstd frames for versions of Node without one (before 22.15). fzstd decompresses one block at a
+ * time, so a small piece of input becomes at most a few blocks of 128 KB. It does not verify checksums: this file
  * does.
  */
 

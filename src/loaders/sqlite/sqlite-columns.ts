@@ -31,11 +31,10 @@ export interface Reading {
 }
 
 /**
- * Prepares a query for reading. It returns text as bytes, since invalid UTF-8 in text would crash the process
- * inside the library. So that they differ, it returns bytes as text.
+ * Prepares a query for reading. It returns text as bytes, since invalid UTF-8 in text would crash the process inside
+ * the library. Bytes are returned as text, to distinguish the two.
  * @param renamed attributes that get another name
- * @throws {TaskpipeError} `USAGE` if the query is not one SELECT, is invalid, or gives columns that cannot be
- *   read
+ * @throws {TaskpipeError} `USAGE` if the query is not one SELECT, is invalid, or returns columns that cannot be read
  */
 export async function prepareQuery(
   database: Database,
@@ -124,14 +123,14 @@ function columnOf(
   if (Object.hasOwn(RUN_COLUMNS, name))
     return { ...common, name, role: records.has(table) ? 'run' : 'attribute' };
   const attribute = attributeOf(name);
-  // If the query gives both state and state_, each keeps its name, unless the first belongs to the run.
+  // If the query returns both state and state_, each keeps its name, unless the first belongs to the run.
   const isTaken = !records.has(table) && results.some((other) => other.name === attribute);
   return { ...common, name: isTaken ? name : attribute, role: 'attribute' };
 }
 
 /**
- * Returns a table of which columns are read without its column `exact`: some of their values may come back
- * changed.
+ * Returns a table whose columns are read without its column `exact`: some of their values may differ from the saved
+ * ones.
  */
 export async function inexactTable(
   database: Database,
@@ -147,7 +146,7 @@ export async function inexactTable(
   return undefined;
 }
 
-/** Returns the tables of ours of which all columns are read: their rows are whole saved records. */
+/** Returns our tables of which all columns are read: their rows are whole saved records. */
 async function wholeTables(
   database: Database,
   results: readonly ResultColumn[],
@@ -180,7 +179,7 @@ function checkNames(
   if (twice !== undefined)
     throw new TaskpipeError(
       'USAGE',
-      `--query gives two columns named ${twice.name}; give one of them another name with AS, as in "t.${twice.name} as ${twice.name}2"`,
+      `--query returns two columns named ${twice.name}; give one of them another name with AS, as in "t.${twice.name} as ${twice.name}2"`,
     );
   const own = ['result', 'run'].find(
     (name) =>

@@ -10,9 +10,8 @@ import { type NotText, RowReader } from './sqlite-rows.ts';
 const BATCH = 500;
 
 /**
- * Reads rows of a SQLite database without writing to it. A column becomes an attribute, unless it is NULL.
- * Rows that `task-save` has saved become the same records again. Rows are read on demand, and numbered from
- * 1.
+ * Reads rows of a SQLite database without writing to it. A column becomes an attribute, unless it is NULL. Rows that
+ * `task-save` has saved become the same records again. Rows are read on demand and numbered from 1.
  * @throws {TaskpipeError} `IO`, `DATA`, `LOCKED`, `USAGE` if the SQL is invalid
  */
 export async function* sqlite(path: string, options: ReadOptions): AsyncGenerator<readonly Loaded[]> {

@@ -24,7 +24,7 @@ interface Place {
   readonly origin: string;
 }
 
-/** Turns rows into the text of records. */
+/** Converter of rows to the text of records. */
 export class RowReader {
   readonly #attributes: readonly Place[];
   readonly #run: readonly Place[];

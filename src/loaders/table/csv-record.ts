@@ -12,7 +12,7 @@ export class CsvRecord implements Loaded {
   readonly fault = undefined; // faults of columns are reported for the header
   readonly #row: Row;
   readonly #columns: Columns;
-  /** Cells as they are between quotes in JSON, once they were needed. */
+  /** Cells as text between quotes in JSON, made on demand. */
   #json: readonly string[] | undefined;
 
   constructor(row: Row, columns: Columns) {

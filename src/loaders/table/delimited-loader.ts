@@ -52,7 +52,7 @@ async function* inRows(bytes: AsyncIterable<Buffer>, reader: RecordReader): Asyn
 /** Number of plain rows that is worth a switch from records to plain rows: each switch costs a write. */
 const WORTH = 64;
 
-/** Turns chunks of bytes into records. */
+/** Converter of chunks of bytes to records. */
 class RecordReader {
   readonly #options: ReadOptions;
   readonly #decoder: ChunkDecoder;
@@ -64,7 +64,7 @@ class RecordReader {
   #columns: Columns | undefined;
   /** Reader of plain rows, made when the columns are known; `none` if the rows cannot be plain. */
   #plain: PlainRowReader | 'none' | undefined;
-  /** True if the bytes that it read last end inside a row. */
+  /** True if the last bytes that it read end inside a row. */
   #isCut = false;
   /**
    * Minimum number of bytes, extended to the end of a line, that become records after a row that is not
@@ -99,7 +99,8 @@ class RecordReader {
   }
 
   /**
-   * Yields plain rows and records. Returns the end of what it has read: it leaves a row whose end may be in the next chunk.
+   * Yields plain rows and records. Returns the end of the bytes that it has read: it leaves a row whose end may be in
+   * the next chunk.
    * @param bytes up to the end of a line, except for a very long line
    */
   *pushRows(bytes: Buffer): Generator<Batch, number> {

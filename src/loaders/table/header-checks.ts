@@ -3,7 +3,7 @@ import type { Dialect, Row } from '../../core/text/csv.ts';
 import type { ReadOptions } from '../contract.ts';
 import { separatorHint } from './row-faults.ts';
 
-/* Mistakes in the first row of a table. Most are likely, not certain, so they are only warnings. */
+/* Mistakes in the first row of a table. Most are likely but not certain, so they are only warnings. */
 
 /** Number of characters of a name that a message shows. */
 const SHOWN = 60;
@@ -45,7 +45,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/^(?:\d{1,3}\.){3}\d{1,3}$/, 'an IP address'],
   [/^(?:\.{0,2}\/|[a-z]:\\)\S*\.\w+$/i, 'the path of a file'],
 ];
-/** Numbers, dates and times. As the name of a column they are data, except some behind a name: see `canBeNames`. */
+/** Numbers, dates and times. In a header they are probably data, except some that follow a name: see `canBeNames`. */
 const NUMBER_OR_DATE =
   /^(?:[-+]?[$€£]?\d[\d.,\u00a0 ]*%?|[-+]?\d+(?:\.\d+)?e[-+]?\d+|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ][\d:.]+(?:Z|[-+]\d\d:?\d\d)?)?|[\d:]+)$/i;
 const DATE = /^\d{1,4}[-/.]\d{1,2}[-/.]\d|^\d+:\d/;
@@ -66,8 +66,8 @@ export function dataIn(cells: readonly string[]): { cell: string; kind: string }
 }
 
 /**
- * Returns true if numbers or dates behind a name can be column names, as in pivot tables: all are dates, or years, or
- * they count in equal steps.
+ * Returns true if numbers or dates that follow a name can be column names, as in pivot tables: all are dates, or
+ * years, or they count in equal steps.
  */
 function canBeNames(values: readonly string[]): boolean {
   if (values.every((value) => DATE.test(value)) || values.every((value) => YEAR.test(value))) return true;
@@ -84,10 +84,10 @@ function dataWarning(
 ): string {
   const looks = `the first row looks like data, as ${shown(cell)} is ${kind}`;
   if (columns !== undefined)
-    return `${looks}, but it is taken for a header, which --columns replaces; if the file has no header, add --no-header`;
+    return `${looks}, but it is read as a header, which --columns replaces; if the file has no header, add --no-header`;
   const names = cells.slice(0, 3).map(shown).join(', ');
   const more = cells.length > 3 ? `, … (${cells.length})` : '';
-  return `${looks}, but it is taken for the header: the columns are named ${names}${more}; if the file has no header, add --no-header`;
+  return `${looks}, but it is read as the header: the columns are named ${names}${more}; if the file has no header, add --no-header`;
 }
 
 /**

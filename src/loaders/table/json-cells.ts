@@ -11,7 +11,7 @@ export const SAME = 0;
 export const UNQUOTED = 1;
 export const QUOTED = 2;
 
-/** Most bytes by which the JSON text of one byte is longer than the byte, as of `\u0001`. */
+/** Maximum number of bytes by which the JSON text of one byte is longer than the byte, as for `\u0001`. */
 export const MOST_ADDED = 5;
 
 /** Table of bytes: 1 if JSON must escape the byte. */

@@ -23,7 +23,7 @@ export interface PlainOptions {
   readonly uuidFields: readonly string[];
 }
 
-/** Returns the reader of the plain rows of a file; undefined if none of its rows may be read so. */
+/** Returns the reader of the plain rows of a file; undefined if its rows cannot be read in this way. */
 export function plainReader(
   columns: Columns,
   dialect: Dialect,
@@ -163,7 +163,7 @@ export class PlainReader {
     return bytes[at] === NEWLINE && this.#isData(bytes, start, at, first) ? at + 1 : NONE;
   }
 
-  /** Returns whether a row is neither too long, nor maybe the header again or rows that quotes have joined. */
+  /** Returns whether a row is certain not to be too long, a repeated header, or several rows joined by quotes. */
   #isData(bytes: Buffer, start: number, end: number, first: number): boolean {
     if (end - start > this.#maxLine) return false;
     const from = this.#cells[2 * first] as number;
@@ -221,7 +221,7 @@ export class PlainReader {
         at++;
         continue;
       }
-      this.isCut = at === bytes.length - 1; // V8 reads slowly once an index was out of bounds
+      this.isCut = at === bytes.length - 1; // V8 becomes slow after an index was out of bounds
       if (this.isCut || byte === 0 || !this.#mayEscape) return NONE;
       if (byte === NEWLINE) this.#newline(bytes, at);
       if (this.#written.length > before) this.#unwrite(bytes, before);

@@ -5,8 +5,8 @@ import type { Columns } from './table-columns.ts';
 
 /*
  * Plain rows of delimited text: rows whose cells can be written as JSON from the bytes of the file. Most rows of most
- * files are plain. Making task lines of them takes a third of the time, as no text is decoded, split and
- * encoded again. Other rows are left to the parser, which knows all rules.
+ * files are plain. Making task lines of them takes a third of the time, as no text is decoded, split and encoded
+ * again. The parser, which implements all rules, reads the other rows.
  */
 
 /** Places of plain rows at the beginning of a buffer, as a reader found them. */
@@ -24,7 +24,7 @@ export interface FoundRows {
   readonly cells: Int32Array;
   /** Kind of each cell, as in `json-cells.ts`. Undefined if all are the same bytes in JSON. */
   readonly kinds: Uint8Array | undefined;
-  /** Most bytes by which their JSON text is longer. */
+  /** Maximum number of bytes by which their JSON text is longer. */
   readonly added: number;
   /** True if there is a quote. */
   readonly hasQuotes: boolean;

@@ -15,7 +15,7 @@ export type PlainRowReader = Pick<PlainReader, 'isCut' | 'read'>;
 /** Minimum number of bytes that are worth a call of WebAssembly, which small files never load. */
 const WORTH = 16 * 1024;
 
-/** Returns the reader of the plain rows of a file; undefined if none of its rows may be read so. */
+/** Returns the reader of the plain rows of a file; undefined if its rows cannot be read in this way. */
 export function rowReader(
   columns: Columns,
   dialect: Dialect,
@@ -50,7 +50,7 @@ export class SimdReader implements PlainRowReader {
   readonly #columns: Columns;
   readonly #dialect: Dialect;
   readonly #options: PlainOptions;
-  /** Column that the uuid is made of; undefined if it is made of several or none. */
+  /** Column from which the uuid is made; undefined if it is made from several or none. */
   readonly #uuidColumn: number | undefined;
   readonly #uuids: DataView | undefined;
   /** True if the tables fit into their area. */
@@ -119,7 +119,7 @@ export class SimdReader implements PlainRowReader {
       header.length === 0 ? 0 : tables.addNumbers(header.flat()),
     );
     module.setUuidColumn(this.#uuidColumn ?? NONE);
-    // A uuid that is made of all attributes, or none, needs no checksum.
+    // No checksum is needed for a uuid that is made from all attributes, or from none.
     const sums = uuidFields.length === 0 ? [] : compared;
     module.setColumns(
       tables.addNumbers(kept.flatMap(({ index, bytes }) => [index, tables.add(bytes), bytes.length])),

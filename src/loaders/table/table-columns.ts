@@ -1,4 +1,4 @@
-/** A column of a task, and the JSON text between the previous value and its own. */
+/** A column of a task, with the JSON text between the previous value and its own. */
 export interface Column {
   readonly index: number;
   readonly before: string;

@@ -3,7 +3,7 @@ import { CSV, type Dialect } from '../../core/text/csv.ts';
 import type { ReadOptions } from '../contract.ts';
 import { dialectWith } from './dialect.ts';
 
-/** First line that tells Excel the delimiter: `sep=;`, also in quotes, and `sep=\t` or a tab itself. */
+/** First line that tells Excel the delimiter: `sep=;`, also in quotes, and with `\t` or a literal tab. */
 const SEPARATOR = /^"?sep=(?:(\\t|[^"\r\n])"?|[^\r\n]*)\r?$/i;
 /** Line whose first cell is in quotes. */
 const QUOTED = /^"(?:[^"]|"")+"(?:\t|\r?$)/;
@@ -19,7 +19,7 @@ export interface TableHead {
   readonly text: string;
 }
 
-/** Reads the lines before the first row of a table: lines to skip, and a line `sep=;`. */
+/** Reader of the lines before the first row of a table: lines to skip, and a line `sep=;`. */
 export class TableStart {
   readonly #format: Dialect;
   readonly #options: ReadOptions;

@@ -2,12 +2,12 @@ import { quoted } from '../../core/base/terminal-text.ts';
 import type { Row } from '../../core/text/csv.ts';
 import type { ReadOptions } from '../contract.ts';
 
-/** Cell in quotes with a doubled quote, as programs write that enclose cells. */
+/** Cell in quotes with a doubled quote, as written by programs that enclose cells. */
 const DOUBLED = /^"[^"]*(?:""[^"]*)+"$/;
 /** Backslash that is not an escape of TSV, or that belongs to a Windows path. */
 const BACKSLASH = /(?<!\\)(?:\\\\)*\\(?![\\tnrN])|^[a-z]:\\[tnr]/i;
 
-/** Warns of signs that a TSV has quotes or has no escapes, once for each. */
+/** Warnings about signs that a TSV has quotes or has no escapes, one for each. */
 export class TsvDoubts {
   readonly #options: ReadOptions;
   #saidQuotes = false;

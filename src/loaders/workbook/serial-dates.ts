@@ -1,5 +1,5 @@
 /*
- * Dates in workbooks are numbers of days, which only the number format of a cell tells from other numbers
+ * Dates in workbooks are numbers of days. Only the number format of a cell distinguishes them from other numbers
  * (ECMA-376 part 1, 18.8.30 and 18.17.4).
  */
 
@@ -7,12 +7,12 @@
 export type DateKind = 'date' | 'time' | 'elapsed';
 
 const DAY = 86_400_000;
-/** Day 0 of a workbook for days after its 29 February 1900, which never was. */
+/** Day 0 of a workbook, for days after its 29 February 1900, which does not exist. */
 const EPOCH_1900 = Date.UTC(1899, 11, 30);
 const EPOCH_1904 = Date.UTC(1904, 0, 1);
 /** Day after 9999-12-31. */
 const END = Date.UTC(10_000, 0, 1);
-/** The day that never was: 29 February 1900. */
+/** Number of the day that does not exist: 29 February 1900. */
 const NO_DAY = 60;
 
 /** Built-in number formats of dates, by id; those from 27 on belong to East Asian languages. */
@@ -45,7 +45,7 @@ export function dateKindOf(id: number, code: string | undefined): DateKind | und
 
 /**
  * Returns a number of days as ISO text: `2024-03-17`, `2024-03-17T13:45:30`, `13:45:30` for a time alone, or hours
- * for an elapsed time; undefined if no such day exists, so that the number is kept.
+ * for an elapsed time; undefined if the day does not exist; the number is then kept.
  * @param is1904 true if the workbook counts from 1904
  */
 export function isoDate(days: number, kind: DateKind, is1904: boolean): string | undefined {

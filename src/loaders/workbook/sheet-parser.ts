@@ -12,7 +12,7 @@ export interface SheetRow {
   readonly isLong: boolean;
 }
 
-/** Most columns of a sheet (XFD). */
+/** Maximum number of columns of a sheet (XFD). */
 const MOST_COLUMNS = 16_384;
 /** A number as JSON writes it. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -38,7 +38,7 @@ export class SheetParser {
   #hasFormula = false;
   /** True if cells are merged: only the first of them has the value. */
   hasMerged = false;
-  /** Number of cells with a formula whose value was not stored. */
+  /** Number of cells with a formula without a stored value. */
   unstored = 0;
 
   /** @param maxRow limit of the text of a row, in characters */

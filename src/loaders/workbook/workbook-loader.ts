@@ -13,7 +13,7 @@ import { ZipParts } from './zip-parts.ts';
 
 /**
  * Reads the rows of a sheet of a workbook (.xlsx). The first row that has a value is the header. A cell without a
- * value gives no attribute. Memory holds one row, and the strings that cells share.
+ * value does not become an attribute. Memory holds one row, and the strings that cells share.
  * @throws {TaskpipeError} `IO`, `DATA`, `USAGE` if there is no such sheet
  */
 export async function* workbook(path: string, options: ReadOptions): AsyncGenerator<readonly Loaded[]> {
@@ -47,7 +47,7 @@ function noteCells({ unstored, hasMerged }: SheetParser, path: string, { info }:
     info(`${path}: cells are merged: only the first of them has the value, the others are empty`);
 }
 
-/** Turns rows of a sheet into records. */
+/** Converter of rows of a sheet to records. */
 class SheetRecords {
   readonly #path: string;
   readonly #options: ReadOptions;

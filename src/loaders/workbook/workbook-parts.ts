@@ -5,7 +5,7 @@ import { type DateKind, dateKindOf } from './serial-dates.ts';
 import { attributeOf, parseAll, unescaped } from './xml-events.ts';
 import type { ZipParts } from './zip-parts.ts';
 
-/** Largest text that all shared strings of a workbook may have, in characters; memory holds them. */
+/** Maximum size of all shared strings of a workbook, in characters; they are kept in memory. */
 const MOST_SHARED = 512 * 1024 * 1024;
 
 /** A sheet as the workbook lists it. */
@@ -29,7 +29,7 @@ export interface Workbook {
 }
 
 /**
- * Reads what the cells of a sheet refer to.
+ * Reads the parts of a workbook to which the cells of a sheet refer.
  * @param wanted name of the sheet; default: the first one that is not hidden
  * @throws {TaskpipeError} `USAGE` if there is no such sheet, `DATA` if it is not a workbook in XML
  */
@@ -88,7 +88,7 @@ async function bookPart(zip: ZipParts, path: string): Promise<string> {
   return part;
 }
 
-/** File that another one refers to. */
+/** Target of a reference between files. */
 interface Target {
   readonly part: string;
   readonly type: string;
@@ -127,7 +127,7 @@ async function sheetsOf(
       if (element === 'workbookPr') is1904 = /^(?:1|true|on)$/.test(attributes.date1904 ?? '');
       if (element !== 'sheet') return;
       const { name = '', state = 'visible' } = attributes;
-      // The id of the sheet's file has the prefix r:, and sheetId is another one.
+      // The id of the sheet's file has the prefix r:; sheetId is a different id.
       const id = Object.entries(attributes).find(([key]) => /:id$/i.test(key))?.[1] ?? '';
       sheets.push({ name: unescaped(name), id, isHidden: state !== 'visible' });
     },
@@ -135,7 +135,7 @@ async function sheetsOf(
   return { sheets, is1904 };
 }
 
-/** Reads the strings that cells share. Pronunciations, which are beside the text, are left out. */
+/** Reads the strings that cells share. Pronunciations, which are next to the text, are left out. */
 async function sharedStrings(zip: ZipParts, path: string, part: string | undefined): Promise<string[]> {
   const strings: string[] = [];
   if (part === undefined || !zip.has(part)) return strings;

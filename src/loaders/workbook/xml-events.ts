@@ -8,7 +8,7 @@ export interface XmlHandlers {
   text?(text: string): void;
 }
 
-/** Characters without an element after which a document cannot be a workbook: memory would hold them all. */
+/** Characters without an element after which a document cannot be a workbook: all of them would be kept in memory. */
 const MOST_UNPARSED = 16 * 1024 * 1024;
 
 /**

@@ -2,7 +2,7 @@ import { TextDecoder } from 'node:util';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 
-/** Most files in a workbook; a real one has a few per sheet. */
+/** Maximum number of files in a workbook; real workbooks have a few per sheet. */
 const MOST_PARTS = 100_000;
 
 /** Files inside a workbook, which is a zip archive. Names are compared without case, as Excel does. */

@@ -3,8 +3,8 @@ import { finishedKey } from '../../core/redis/redis-keys.ts';
 import type { Bull } from './bull.ts';
 
 /*
- * One script adds a batch of jobs: it calls the script of BullMQ that adds one job. That is one command instead of one per
- * job, and atomic: Redis decides for each job whether it is new, and adds it, in one step.
+ * One script adds a batch of jobs: it calls the script of BullMQ that adds one job. This takes one command instead of
+ * one per job, and is atomic: Redis decides whether a job is new and adds it in one step.
  */
 
 /** Answers of the script. */
@@ -57,7 +57,7 @@ return answers`;
  * @returns for each job `ADDED`, `PRESENT` or `FINISHED`
  */
 export async function addJobs(bull: Bull, jobs: readonly NewJob[], again: boolean): Promise<number[]> {
-  await bull.backend.client; // the scripts are defined then
+  await bull.backend.client; // from then on the scripts are defined
   const calls = jobs.map((job) => callOf(bull, job));
   const [first] = calls;
   if (first === undefined) return [];
@@ -68,7 +68,7 @@ export async function addJobs(bull: Bull, jobs: readonly NewJob[], again: boolea
     values.push(id, uuid, args.at(PACKED) ?? '', args.at(DATA) ?? '');
   }
   const name = scriptFor(bull, first.script);
-  // A pipeline of its own: one that ioredis has open by itself lacks the scripts that were defined after it was opened.
+  // A separate pipeline: one that ioredis opened automatically lacks the scripts that were defined later.
   const pipeline = bull.link.client.pipeline() as unknown as Record<
     string,
     (...args: unknown[]) => ChainableCommander

@@ -3,8 +3,8 @@ import type { RedisLink } from '../../core/redis/redis-client.ts';
 
 /*
  * Tasks are jobs of BullMQ (on Redis or Valkey): its scripts move them, and its dashboards show them. This code uses
- * BullMQ's backend, below its Queue, Job and Worker classes: there the data of a job is text, so that a record keeps its
- * bytes; a thousand commands can be pipelined; and another process may end the lease.
+ * BullMQ's backend, below its Queue, Job and Worker classes: there the data of a job is text, so that a record keeps
+ * its bytes; a thousand commands can be pipelined; and a lease may be ended by another process.
  */
 
 /** One queue with its connection, as the functions of this folder share it. */
@@ -14,14 +14,14 @@ export interface Bull {
   readonly backend: RedisQueueBackend;
 }
 
-/** Disables BullMQ's own limit: `Consumer.take` counts stalls against the attempts of each task. */
+/** Number that disables BullMQ's own limit: `Consumer.take` counts stalls against the attempts of each task. */
 const NO_LIMIT = 1_000_000_000;
 
 /** Makes the backend of one queue over a connection. @param lease in milliseconds */
 export function backendOf(link: RedisLink, name: string, lease: number): RedisQueueBackend {
   const options = {
     connection: link.client as never,
-    skipVersionCheck: true, // connectRedis checks the version and says what to do
+    skipVersionCheck: true, // connectRedis checks the version, with advice
     lockDuration: lease,
     stalledInterval: Math.ceil(lease / 2),
     maxStalledCount: NO_LIMIT,
@@ -39,16 +39,19 @@ export function backendOf(link: RedisLink, name: string, lease: number): RedisQu
 export function nameConnection({ link: { client }, backend }: Bull, worker: string): void {
   if (client.options.connectionName) return;
   const name = backend.clientName(`:w:${worker.replaceAll(/[^!-~]/g, '_')}`);
-  client.options.connectionName = name; // ioredis sends it again when it reconnects
+  client.options.connectionName = name; // ioredis repeats it after a reconnection
   client.client('SETNAME', name).catch(() => {}); // some hosted servers refuse it
 }
 
-/** Positions of the time in the arguments of scripts that deliver delayed jobs which are due, or note when a job died. */
+/** Positions of the time in the arguments of the scripts that deliver due jobs or record the death of a job. */
 const TIME_AT: Readonly<Record<string, number>> = { moveToActive: 12, retryJob: 12, moveToFinished: 15 };
 
 type Send = (client: unknown, script: string, args: unknown[]) => unknown;
 
-/** Gives these scripts the time of the server. BullMQ gives them that of this machine, whose clock may be an hour fast. */
+/**
+ * Passes the time of the server to these scripts. BullMQ passes the time of this machine, whose clock may be an hour
+ * fast.
+ */
 function useServerTime(backend: RedisQueueBackend, link: RedisLink): void {
   const own = backend as unknown as { execCommand: Send };
   const send = own.execCommand.bind(backend);

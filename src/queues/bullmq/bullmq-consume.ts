@@ -28,7 +28,7 @@ const KNOWN = 86_400_000;
 /** Delay of a task that cannot be taken yet, in milliseconds. */
 const LATER = 1000;
 
-/** Locks an active job that has no lock, in one atomic step, as it may be settled at any time. */
+/** Script that locks an active job without a lock, in one atomic step, because it may be settled at any time. */
 const TAKE_UP = `
 if not redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
 return redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3], 'NX') and 1 or 0`;
@@ -76,7 +76,7 @@ class BullConsumer implements Consumer {
   async take(count: number, skip: (uuid: string) => boolean = () => false): Promise<readonly Task[]> {
     await this.#mend();
     const { link } = this.#bull;
-    // Suspects run with nothing else in flight, and nothing is taken beside them.
+    // Suspects run with nothing else in flight, so no other tasks are taken meanwhile.
     if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
     this.#isTrial = this.#suspects.size > 0;
     const tasks = await link.run(async () => {
@@ -128,7 +128,7 @@ class BullConsumer implements Consumer {
     }
     if (this.#isOurs(task.uuid)) {
       await this.#readReturned();
-      // It was delivered again although nothing has settled it, as after a restart of Redis: it is still running here.
+      // It was redelivered although it is not settled, as after a restart of Redis: it is still running here.
       if (this.#isOurs(task.uuid)) return undefined;
     }
     if (isFinished) {
@@ -206,7 +206,7 @@ class BullConsumer implements Consumer {
     await addAllRepeats(this.#bull);
   }
 
-  /** Takes leases that could not be renewed again if no other worker has them; gives up the others. */
+  /** Takes leases again that could not be renewed, if no other worker has them; gives up the others. */
   async #takeUp(lost: readonly string[]): Promise<void> {
     const { link, backend } = this.#bull;
     const active = backend.toKey('active');
@@ -222,8 +222,8 @@ class BullConsumer implements Consumer {
   }
 
   /**
-   * Gives back tasks that Redis assigned to this worker without its knowledge: after a lost connection, commands are sent
-   * again and replies may be missing.
+   * Returns tasks to the queue that Redis assigned to this worker without its knowledge: after a lost connection,
+   * commands are sent again and replies may be missing.
    */
   async #mend(): Promise<void> {
     const { link, backend } = this.#bull;
@@ -255,7 +255,7 @@ class BullConsumer implements Consumer {
 
   async isEmpty(): Promise<boolean> {
     return this.#bull.link.run(async () => {
-      // A task may move from the repeats to the jobs between two looks, so these are counted twice.
+      // A task may move from the repeats to the jobs between two counts, so these are counted twice.
       if (await this.#hasJobs()) return false;
       return (await countRepeats(this.#bull)) === 0 && !(await this.#hasJobs());
     });
@@ -271,7 +271,7 @@ class BullConsumer implements Consumer {
     const uuids = [...this.out];
     const dead = uuids.filter(isSuspect).map(jobIdOf);
     await this.#bull.link.run(() => countDeath(this.#bull, dead));
-    // Behind other tasks: their success shows that the pipe works.
+    // They go behind other tasks, whose success shows that the pipe works.
     await this.#putLast(dead);
     const others = uuids.filter((uuid) => !isSuspect(uuid)).map(jobIdOf);
     // In reverse, so that the first one taken is at the front again.
@@ -309,7 +309,10 @@ class BullConsumer implements Consumer {
   }
 }
 
-/** Waits for a move of a job. A job that another process has settled meanwhile needs none: the error is ignored. */
+/**
+ * Waits for a move of a job. If another process has settled the job meanwhile, no move is needed: the error is
+ * ignored.
+ */
 async function unlessSettled(move: Promise<unknown>): Promise<void> {
   try {
     await move;

@@ -5,9 +5,10 @@ import type { Bull } from './bull.ts';
 import { writeEvenIfFull } from './full-memory.ts';
 
 /**
- * Marks tasks as finished that are in the queue or finished already, in one atomic step. Returns the places of the others.
- * Their jobs follow the first three keys. A delivered task is either a job or finished at any moment, as it is marked before its
- * job is removed. A script may write while the memory is full once it has deleted something.
+ * Marks tasks as finished if they are in the queue or finished already, in one atomic step. Returns the indexes of
+ * the others. Their jobs follow the first three keys. At any moment, a delivered task is either a job or finished,
+ * because it is marked before its job is removed. A script may write while the memory is full once it has deleted
+ * something.
  */
 const MARK_KNOWN = `
 redis.call('DEL', KEYS[3])
@@ -23,7 +24,7 @@ for i = 4, #KEYS do
   end
 end
 return unknown`;
-/** Tasks that one script looks at, so that it does not keep Redis from other work for long. */
+/** Maximum number of tasks for one script, so that it does not block Redis for long. */
 const AT_ONCE = 1000;
 
 const NONE: ReadonlySet<string> = new Set();

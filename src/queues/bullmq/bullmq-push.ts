@@ -48,10 +48,10 @@ export async function push(
 /** A task with the id of its job. */
 type Entry = readonly [id: string, task: Task];
 
-/** Tasks of one script call. The server starts on it while the next one is sent. */
+/** Tasks of one script call. The server processes it while the next one is sent. */
 const TOGETHER = 100;
 
-/** Adds the tasks that have no job. Returns each with the answer to what it was before. */
+/** Adds the tasks that have no job. Returns each with its previous state. */
 async function addAll(
   bull: Bull,
   all: Entry[],
@@ -90,8 +90,8 @@ async function add(
 }
 
 /**
- * Removes jobs that no list has. A script that lacks a right, or meets a key of another program, ends half-way: its job would
- * count as seen, and never be delivered.
+ * Removes jobs that are in no list. A script that lacks a permission, or finds a key of another program, ends before
+ * its last step: its job would count as seen and never be delivered.
  */
 async function removeHalfAdded({ link, backend }: Bull, ids: readonly string[]): Promise<void> {
   const { client } = link;
@@ -147,7 +147,7 @@ async function leaveOutFinished(
   }
 }
 
-/** Takes out the tasks that have a job in the queue. Returns them. */
+/** Removes the tasks that have a job in the queue. Returns them. */
 async function takeOutPresent({ link, backend }: Bull, byId: Map<string, Task>): Promise<Task[]> {
   if (byId.size === 0) return [];
   const { client } = link;

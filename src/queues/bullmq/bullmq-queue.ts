@@ -78,7 +78,7 @@ async function claims(
 ): Promise<readonly number[]> {
   if (uuids.length === 0) return [];
   const keys = uuids.map((uuid) => backend.toKey(jobIdOf(uuid)));
-  // Finished last: a task is marked before its job is removed.
+  // The finished ones are read last, because a task is marked before its job is removed.
   const [there, locks, finished] = await Promise.all([
     Promise.all(keys.map((key) => link.client.exists(key))),
     link.client.mget(...keys.map((key) => `${key}:lock`)),
@@ -89,7 +89,7 @@ async function claims(
   return uuids.map((_, i) => (has(locks[i]) ? 3 : there[i] === 1 ? IN_QUEUE : (finished[i] ?? 0)));
 }
 
-/** Removes jobs. A job that a worker has is locked, and stays. */
+/** Removes jobs. A job with a worker is locked, and stays. */
 async function remove(bull: Bull, uuids: readonly string[]): Promise<readonly string[]> {
   const { name, link, backend } = bull;
   const ids = await jobIdsOf(bull, uuids);
@@ -134,7 +134,7 @@ async function clear(bull: Bull): Promise<void> {
   if (paused) await pause(bull);
 }
 
-/** Deletes jobs that no list has, as after someone deleted a list: their tasks would count as seen for ever. */
+/** Deletes jobs that are in no list, as after someone deleted a list: their tasks would count as seen forever. */
 async function removeOrphans({ link: { client }, backend }: Bull): Promise<void> {
   const match = backend.toKey('').replaceAll(/[*?[\]\\]/g, '\\$&');
   for await (const keys of client.scanStream({ match: `${match}*`, count: 10_000 }))

@@ -3,9 +3,9 @@ import { MOST_WINDOWS } from '../../core/schedule/rate.ts';
 import type { QuotaAnswer, QuotaCharge, QuotaCorrection } from '../contract.ts';
 
 /*
- * Quotas of all machines, as `SlidingWindow` counts them, by the clock of the server: a hash for each lane, with a field
- * for each part of a window. What is over the limit is charged to later windows, as far as `MOST_WINDOWS`: each takes a step
- * of the script, for which all clients of the server wait.
+ * Quotas of all machines, as `SlidingWindow` counts them, by the clock of the server: a hash for each lane, with a
+ * field for each part of a window. The excess over a limit is charged to later windows, at most `MOST_WINDOWS`,
+ * because each takes a step of the script, and all clients of the server wait for the script.
  */
 
 /** Functions of both scripts: charges of a quota are in fields `NAME LENGTH:PART`. */
@@ -48,7 +48,9 @@ local function keep()
 end
 `;
 
-/** Arguments: who asks, and name, limit, window and cost of each quota. Who waits longest is served first. */
+/**
+ * Arguments: the asker, and name, limit, window and cost of each quota. The asker that waits longest is served first.
+ */
 const CHARGE = `${SHARED}
 local wait = 0
 local waiter = redis.call('HMGET', KEYS[1], '!by', '!until')
@@ -116,7 +118,7 @@ export async function chargeQuotas(
   return { wait: Number(wait), places };
 }
 
-/** Corrects charges: more is charged now, less is given back. */
+/** Corrects charges: a higher cost is charged now, a lower one is refunded. */
 export async function correctQuotas(
   { client }: RedisLink,
   lane: string,

@@ -1,6 +1,6 @@
 /*
- * Tasks that are added again while they are in the queue. BullMQ has one job for each id, so they wait in a hash, as
- * lines by uuid, until the present run has ended.
+ * Tasks that are added again while they are in the queue. BullMQ has one job per id, so they wait in a hash, as lines
+ * by uuid, until the current run has ended.
  */
 import { Task } from '../../core/record/task.ts';
 import type { PushCounts, PushOptions } from '../contract.ts';
@@ -8,15 +8,15 @@ import { repeatsKey } from '../job-keys.ts';
 import type { Bull } from './bull.ts';
 import { push } from './bullmq-push.ts';
 
-/** Mark before the line of a task that goes to the front of the queue, and of any other one. */
+/** Marks before the line of a task: for the front of the queue, and for the back. */
 const [FRONT, BACK] = ['1', '0'];
 
-/** Appends a line to those of a uuid. */
+/** Script that appends a line to those of a uuid. */
 const APPEND = `
 local lines = redis.call('HGET', KEYS[1], ARGV[1])
 return redis.call('HSET', KEYS[1], ARGV[1], lines and lines .. '\\n' .. ARGV[2] or ARGV[2])`;
 
-/** Removes the first line of a uuid, unless another process has removed it. */
+/** Script that removes the first line of a uuid, unless another process has removed it. */
 const REMOVE = `
 local lines = redis.call('HGET', KEYS[1], ARGV[1])
 if lines == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end
@@ -24,7 +24,7 @@ local start = ARGV[2] .. '\\n'
 if not lines or string.sub(lines, 1, #start) ~= start then return 0 end
 return redis.call('HSET', KEYS[1], ARGV[1], string.sub(lines, #start + 1))`;
 
-/** Adds tasks to a queue. With `repeat`, those that are in it are added once more after their present run. */
+/** Adds tasks to a queue. With `repeat`, tasks that are in the queue are added once more after their current run. */
 export async function pushWithRepeats(
   bull: Bull,
   tasks: readonly Task[],
@@ -43,7 +43,7 @@ export async function pushWithRepeats(
   return { ...counts, added: counts.added + there.length };
 }
 
-/** Returns the number of uuids that are to run again. */
+/** Returns the number of uuids that will run again. */
 export function countRepeats({ name, link }: Bull): Promise<number> {
   return link.client.hlen(repeatsKey(name));
 }
@@ -58,7 +58,7 @@ export async function addRepeats(bull: Bull, uuids: readonly string[]): Promise<
     const [first = ''] = lines.split('\n', 1);
     const uuid = uuids[i] as string;
     const task = new Task(uuid, first.slice(1));
-    // Added before it is removed: a crash in between repeats work, and loses none.
+    // Added before it is removed: a crash in between repeats work, but does not lose any.
     const { added } = await push(bull, [task], { again: true, front: first.startsWith(FRONT as string) });
     if (added > 0) await link.client.eval(REMOVE, 1, repeatsKey(name), uuid, first);
   }

@@ -27,16 +27,16 @@ interface Case extends Verdict {
 /** Name of a count. */
 type Outcome = (typeof SETTLED)[number];
 
-/** Unknown tasks of a batch that a message may name. */
+/** Maximum number of unknown tasks of a batch in a message. */
 const STRANGERS = 10;
-/** Attempts to settle a task whose holder changes meanwhile. */
+/** Maximum number of attempts to settle a task while its holder changes. */
 const ROUNDS = 3;
-/** Lifetime of a list that no worker reads, in milliseconds. */
+/** Lifetime of a list without a reader, in milliseconds. */
 const UNREAD = 3_600_000;
 
 const UNKNOWN: Failure = { code: 'UNKNOWN', message: 'the record does not say why' };
 
-/** Settles delivered tasks; this need not happen in the process that pulled them. */
+/** Settlement of delivered tasks, in the process that pulled them or in another one. */
 export class Settlement {
   readonly #bull: Bull;
   #fence: string | undefined;
@@ -61,7 +61,7 @@ export class Settlement {
     for (let round = 0; left.length > 0 && round < ROUNDS; round++) {
       const cases = inTurn(left);
       await this.#findHolders(cases);
-      // Sent before the job is moved, as its holder may get it again at once; Redis keeps the order of commands.
+      // Sent before the job is moved, because its holder may get it again immediately; Redis keeps the order of commands.
       const telling = this.#tellHolders(cases.filter((one) => this.#isOurs(one)));
       const moving = Promise.all(cases.map((one) => this.#move(one, delay)));
       // Awaited together: during a failover both may be refused, and an unhandled refusal would end the process.
@@ -81,13 +81,13 @@ export class Settlement {
     return counts;
   }
 
-  /** Tells the worker of this name that more verdicts may come. */
+  /** Signals the worker of this name that more verdicts may follow. */
   async keep(worker: string): Promise<void> {
     const { name, link } = this.#bull;
     await writeEvenIfFull(link, 'set', settlingKey(name, worker), '1', 'PX', SETTLING * 4);
   }
 
-  /** Tells the worker of this name that no more verdicts come from this process. */
+  /** Signals the worker of this name that no more verdicts follow from this process. */
   async end(worker: string): Promise<void> {
     const { name, link } = this.#bull;
     for (const [instance, state] of await workersOf(this.#bull))
@@ -160,7 +160,7 @@ export class Settlement {
     return 'again';
   }
 
-  /** Tells the workers which of their tasks were settled, so that these no longer count against their window. */
+  /** Reports to the workers which of their tasks were settled, so that these no longer count against their window. */
   async #tellHolders(cases: readonly Case[]): Promise<void> {
     const { name, link } = this.#bull;
     const byInstance = new Map<string, string[]>();
@@ -177,7 +177,7 @@ export class Settlement {
   }
 }
 
-/** Orders verdicts: those that go back to the front come last and reversed, so that they keep their order there. */
+/** Orders verdicts: tasks that go back to the front are last and reversed, so that they keep their order there. */
 function inTurn(cases: readonly Case[]): readonly Case[] {
   const isBack = ({ kind }: Case): boolean => kind === 'back';
   return [...cases.filter((one) => !isBack(one)), ...cases.filter(isBack).reverse()];

@@ -13,7 +13,8 @@ export async function sizeOf(bull: Bull): Promise<Size> {
     link.client.scard(finishedKey(name)),
     workersOf(bull),
     backend.getQueueMetaField('paused'),
-    // BullMQ moves them to the waiting ones at the next delivery. Its scores are the time and 12 bits of a counter.
+    // BullMQ moves them to the waiting ones at the next delivery. Its scores consist of the time and 12 bits of a
+    // counter.
     link.client.zcount(backend.toKey('delayed'), 0, link.now() * 0x1000 + 0xfff),
   ]);
   const [wait = 0, prioritized = 0, later = 0, active = 0, dead = 0] = counts;
@@ -30,7 +31,7 @@ export async function sizeOf(bull: Bull): Promise<Size> {
   };
 }
 
-/** Jobs that one call of a script looks at: it blocks the server for a few milliseconds. */
+/** Maximum number of jobs for one call of a script, which blocks the server for a few milliseconds. */
 const PAGE = 5000;
 
 /** End of a script that returns its counts as one list. */

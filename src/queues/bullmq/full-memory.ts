@@ -2,8 +2,8 @@ import { messageOf, TaskpipeError } from '../../core/base/errors.ts';
 import type { RedisLink } from '../../core/redis/redis-client.ts';
 
 /*
- * Redis rejects writes that need memory when it is full (maxmemory-policy noeviction). Adding tasks stops before that, so
- * that workers can go on; acknowledging and clearing, which free memory, work even then.
+ * Redis rejects writes that need memory when it is full (maxmemory-policy noeviction). Adding tasks stops before the
+ * memory is full, so that workers can continue. Acknowledging and clearing free memory, and work even if it is full.
  */
 
 /** Share of the memory that is kept free for workers. */
@@ -30,7 +30,7 @@ function megabytes(bytes: number): string {
 }
 
 /**
- * Runs a write even if the memory is full: Redis lets a script write on that has deleted something
+ * Script that writes even if the memory is full: Redis lets a script write on that has deleted something
  * (`scriptVerifyOOM` in its script.c).
  */
 const FORCED = `redis.call('DEL', KEYS[2]) return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))`;

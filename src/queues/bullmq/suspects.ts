@@ -9,14 +9,14 @@ import type { Bull } from './bull.ts';
 /** Field of a job: number of tasks that were in flight together at its last delivery. */
 const GROUP = 'tpGroup';
 /**
- * Field of a job: deaths that its consumer noticed; BullMQ counts expired leases in `stc`. A death counts half if no task of
- * the queue was finished since the first one: then the pipe itself may be broken, for example by a module that cannot be
- * loaded.
+ * Field of a job: deaths that its consumer noticed; BullMQ counts expired leases in `stc`. A death counts half if no
+ * task of the queue has finished since the first death: then the pipe itself may be broken, for example by a module
+ * that cannot be loaded.
  */
 const DEATHS = 'tpDeaths';
 /** Field of a job: number of finished tasks at its first death. */
 const SEEN = 'tpSeen';
-/** Field of a job: number of deliveries alone that have no verdict. */
+/** Field of a job: number of deliveries alone without a verdict. */
 const ALONE = 'tpAlone';
 
 /** Records the size of the group in which a job is delivered, unless the job is gone. */
@@ -81,7 +81,7 @@ export class Suspects extends WaitingSuspects {
     return this.uuids.map(jobIdOf);
   }
 
-  /** Takes the next group out, and records its size before it is delivered. */
+  /** Removes the next group, and records its size before it is delivered. */
   async takeGroup(): Promise<readonly Task[]> {
     const group = this.nextGroup();
     const { link, backend } = this.#bull;
@@ -101,15 +101,15 @@ export async function countDeath({ name, link, backend }: Bull, ids: readonly st
   await Promise.all(ids.map(count));
 }
 
-/** Removes the marks of a job whose worker gave a verdict, and so survived. */
+/** Removes the marks of a job after a verdict: its worker survived the job. */
 export async function clearMarks({ link, backend }: Bull, id: string): Promise<void> {
   await link.client.hdel(backend.toKey(id), 'stc', GROUP, DEATHS, SEEN, ALONE);
 }
 
-/** Lets a dead job be tried alone again if someone retries it. */
+/** Resets the deliveries alone of a dead job that is retried. */
 export async function endTrial({ link, backend }: Bull, id: string): Promise<void> {
   await link.client.hdel(backend.toKey(id), ALONE);
 }
 
-/** Fields of a job whose sum is the number of its deliveries. */
+/** Fields of a job that add up to the number of its deliveries. */
 export const DELIVERIES = ['atm', 'stc', DEATHS] as const;

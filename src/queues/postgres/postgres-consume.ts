@@ -12,23 +12,26 @@ import { isFinished, placesAt, type QueueTables } from './queue-tables.ts';
 /** Delay of a task that cannot be taken yet, in milliseconds. */
 const LATER = 1000;
 
-/** Delayed tasks that are made to wait together. */
+/** Maximum number of delayed tasks that are moved to the waiting ones together. */
 const PROMOTED = 1000;
 
-/** Finds delayed tasks that are due. */
+/** SQL that finds delayed tasks that are due. */
 const DUE = `
   select uuid from taskpipe_queue_tasks where queue = $1 and state = 'delayed' and due <= now()
   order by due, place limit ${PROMOTED}`;
 
-/** Makes them wait. */
+/** SQL that moves them to the waiting ones. */
 const PROMOTE = `
   update taskpipe_queue_tasks t set state = 'waiting', due = null, place = n.place from ${placesAt('back', '$2')} n
   where t.queue = $1 and t.uuid = any($2) and t.uuid = n.uuid and t.state = 'delayed' and t.due <= now()`;
 
-/** Size of the tasks that are taken at once, in bytes: more than one only if they fit. */
+/** Maximum size of the tasks that are taken at once, in bytes. A larger task is taken alone. */
 const MOST_BYTES = 8_000_000;
 
-/** Takes waiting tasks that no other transaction has locked, unless the queue is paused; fewer if they are long. */
+/**
+ * SQL that takes waiting tasks that no other transaction has locked, unless the queue is paused; fewer if they are
+ * long.
+ */
 const TAKE = `
   with picked as materialized (
     select uuid, priority, place, octet_length(line) as size from taskpipe_queue_tasks
@@ -72,7 +75,7 @@ class PostgresConsumer implements Consumer {
   #news: { uuids: string[]; isEnd: boolean } = { uuids: [], isEnd: false };
   /** Number of the connection by which the tasks of this consumer are known; 0 before the first one. */
   #connection = 0;
-  /** True after an error: the server may have given this consumer tasks of which it does not know. */
+  /** True after an error: the server may have assigned tasks to this consumer without its knowledge. */
   #isUnsure = false;
   /** True if another connection was made since the last report. */
   #isBack = false;
@@ -86,7 +89,7 @@ class PostgresConsumer implements Consumer {
 
   async take(count: number, skip: (uuid: string) => boolean = () => false): Promise<readonly Task[]> {
     if (performance.now() - this.#renewed > this.#options.lease / 2) await this.renew();
-    // Suspects run with nothing else in flight, and nothing is taken beside them.
+    // Suspects run with nothing else in flight, so no other tasks are taken meanwhile.
     if (this.out.size > 0 && (this.#isTrial || this.#suspects.size > 0)) return [];
     this.#isTrial = this.#suspects.size > 0;
     const tasks = await this.#run(async (session) => {
@@ -128,7 +131,7 @@ class PostgresConsumer implements Consumer {
       refused.dead.push({ uuid, error: { code: 'TASK', message } });
       return undefined;
     }
-    // It was delivered again although nothing has settled it, as after a lost lease: it is still running here.
+    // It was redelivered although it is not settled, as after a lost lease: it is still running here.
     if (this.#isOurs(uuid)) return undefined;
     if (isFinished === 't') refused.finished.push(uuid);
     else if (skip(uuid)) refused.skipped.push(uuid);
@@ -229,7 +232,7 @@ class PostgresConsumer implements Consumer {
       register(session, name, { instance: this.#instance, worker, lease }),
     );
     this.#renewed = performance.now();
-    // Another worker has given up on this one, and removed its news.
+    // Another worker has removed this one as dead, with its news.
     if (isNew && this.out.size + this.#suspects.size > 0)
       await this.#run((session) => this.#compare(session));
     await link.commit((session) => freeExpired(session, name));
@@ -256,14 +259,17 @@ class PostgresConsumer implements Consumer {
     });
   }
 
-  /** Gives back tasks that this consumer has without its knowledge, and gives up those that it does not have any more. */
+  /**
+   * Returns tasks to the queue that this consumer has without its knowledge, and forgets those that it does not have
+   * any more.
+   */
   async #compare(session: PostgresSession): Promise<void> {
     const { name } = this.#queue;
     await this.#readNews(session);
     const held = new Set(await heldBy(session, name, this.#instance));
     const unheard = [...held].filter((uuid) => !this.#isOurs(uuid));
     await this.#putBack(session, unheard, 'front');
-    // Settled, as far as this process can know.
+    // Settled, as far as this process knows.
     this.#noteSettled([...this.out, ...this.#suspects.uuids].filter((uuid) => !held.has(uuid)));
   }
 
@@ -297,7 +303,7 @@ class PostgresConsumer implements Consumer {
     const others = [...uuids.filter((uuid) => !isSuspect(uuid)), ...this.#suspects.uuids];
     await this.#queue.link.commit(async (session) => {
       await this.#countDeath(session, dead);
-      // Behind other tasks: their success shows that the pipe works.
+      // They go behind other tasks, whose success shows that the pipe works.
       await this.#putBack(session, dead, 'back');
       await this.#putBack(session, others, 'front');
     });
@@ -319,7 +325,7 @@ class PostgresConsumer implements Consumer {
   }
 
   async close(): Promise<void> {
-    // It is not shown any more; its tasks keep their lease.
+    // It is no longer listed; its tasks keep their lease.
     const sql = "update taskpipe_queue_workers set seen = '-infinity' where instance = $1";
     await this.#queue.link.run((session) => session.change(sql, [this.#instance]));
   }

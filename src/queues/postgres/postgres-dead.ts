@@ -27,7 +27,7 @@ export async function* deadTasks({ name, link }: QueueTables): AsyncGenerator<re
   }
 }
 
-/** Returns the task of a dead row. One of another program that is not a task has its data as `job`. */
+/** Returns the task of a dead row. A row of another program that is not a task has its data as `job`. */
 function taskOf(uuid: string, line: string): Task {
   const task = parseTask(line);
   if (task instanceof Task && task.uuid === uuid) return task;
@@ -42,7 +42,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Finds dead tasks, the oldest first. */
+/** SQL that finds dead tasks, the oldest first. */
 const DEAD = `
   select uuid from taskpipe_queue_tasks where queue = $1 and state = 'dead' and ($2::text[] is null or uuid = any($2))
   order by died, uuid limit $3 for update`;
@@ -112,7 +112,7 @@ function inOrder(uuids: readonly string[], rows: readonly (readonly unknown[])[]
   return uuids.filter((uuid) => found.has(uuid));
 }
 
-/** Removes all tasks of a queue, and tells the workers that have some. */
+/** Removes all tasks of a queue, and notifies the workers that have some. */
 export async function clearQueue({ name, link }: QueueTables): Promise<void> {
   await link.commit(async (session) => {
     await session.change('delete from taskpipe_queue_repeats where queue = $1', [name]);

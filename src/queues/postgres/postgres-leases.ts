@@ -3,14 +3,14 @@ import type { ConsumeOptions } from '../contract.ts';
 import { IS_LEASED, placesAt } from './queue-tables.ts';
 
 /*
- * Leases. A consumer has one lease for all its tasks, in its row of `taskpipe_queue_workers`, so that a renewal writes
- * one row. Once it has expired, any other consumer gives its tasks back.
+ * Leases. A consumer has one lease for all its tasks, in its row of `taskpipe_queue_workers`, so that a renewal
+ * writes one row. Once it has expired, any other consumer returns its tasks to the queue.
  */
 
 /** Time after its last sign of life at which a worker is considered gone, as an interval of SQL. */
 export const GONE = "interval '15 s'";
 
-/** Renews the lease of a consumer, or registers the consumer. Returns true if it was not registered. */
+/** Renews the lease of a consumer, or registers the consumer. Returns true if it was not registered before. */
 export async function register(
   session: PostgresSession,
   name: string,
@@ -39,7 +39,10 @@ export async function heldBy(
   return (await session.rows(sql, [name, instance])).map(([uuid]) => uuid as string);
 }
 
-/** Gives back the tasks of consumers whose lease has expired, and tells these. Call it in a transaction. */
+/**
+ * Returns the tasks of consumers with an expired lease to the queue, and notifies these consumers. Call it in a
+ * transaction.
+ */
 export async function freeExpired(session: PostgresSession, name: string): Promise<void> {
   const find = `
     select uuid, instance from taskpipe_queue_tasks t where queue = $1 and state = 'active' and not ${IS_LEASED}

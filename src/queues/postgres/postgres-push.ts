@@ -4,10 +4,13 @@ import { ATTEMPTS, type PushCounts, type PushOptions } from '../contract.ts';
 import { fresh } from '../fresh-task.ts';
 import { isFinished, NEXT_PLACES, placesAt, type QueueTables } from './queue-tables.ts';
 
-/** Attempts to add tasks that leave the queue meanwhile. */
+/** Maximum number of attempts to add tasks that leave the queue meanwhile. */
 const ROUNDS = 5;
 
-/** Adds tasks to a queue, each uuid once. With `repeat`, those that are in it are added once more after their present run. */
+/**
+ * Adds tasks to a queue, each uuid once. With `repeat`, tasks that are in the queue are added once more after their
+ * current run.
+ */
 export function pushTasks(
   { name, link }: QueueTables,
   tasks: readonly Task[],
@@ -37,7 +40,7 @@ class Push {
     return this.#counts;
   }
 
-  /** Adds tasks. Returns those that were in the queue when they were added, and are not any more. */
+  /** Adds tasks. Returns tasks that were in the queue at first, and have left it since. */
   async #add(tasks: readonly Task[]): Promise<readonly Task[]> {
     const { again = false, repeat = false } = this.#options;
     const first = new Map<string, Task>();
@@ -116,7 +119,7 @@ class Push {
     return states;
   }
 
-  /** Adds tasks once more after their present run. Returns those whose run has ended. */
+  /** Adds tasks once more after their current run. Returns those whose run has ended. */
   async #repeat(tasks: readonly Task[]): Promise<readonly Task[]> {
     if (tasks.length === 0) return [];
     const { front = false, priority = 0, attempts = ATTEMPTS } = this.#options;

@@ -27,7 +27,9 @@ export async function openPostgresQueues(
     throw error;
   }
   let cleaned: Promise<void> | undefined;
-  /** Removes old lanes once, by a process that uses some: a user who only looks need not write. */
+  /**
+   * Removes old lanes once, in a process that uses lanes, so that a user who only reads needs no permission to write.
+   */
   const clean = (): Promise<void> => {
     cleaned ??= removeOldLanes(link);
     return cleaned;

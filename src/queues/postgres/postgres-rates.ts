@@ -4,8 +4,8 @@ import type { QueueLink } from './queue-link.ts';
 import { type Charges, charged, corrected, type LaneState } from './quota-windows.ts';
 
 /**
- * The generic cell rate algorithm without bursts, as in `Pacer`. Losing the last turns in a power cut does no harm, so
- * that the commit does not wait for the disk.
+ * The generic cell rate algorithm without bursts, as in `Pacer`. Losing the last turns in a power cut is harmless, so
+ * the commit does not wait for the disk.
  */
 const TURN = `
   insert into taskpipe_rates as r (lane, following) values ($1, clock_timestamp() + $2::float8 * interval '1 ms')
@@ -19,7 +19,7 @@ export async function takeTurn(link: QueueLink, lane: string, { per, count }: Ra
   return Math.max(0, Math.ceil(Number(rows[0]?.[0] ?? 0) - 0.001));
 }
 
-/** Locks a lane until the end of the transaction, and reads it. */
+/** SQL that locks a lane until the end of the transaction, and reads it. */
 const LOCK = `
   insert into taskpipe_quotas (lane, charges, lasts) values ($1, '{}', now())
   on conflict (lane) do update set lane = excluded.lane
@@ -50,7 +50,10 @@ function inLane<T>(link: QueueLink, lane: string, work: (state: LaneState) => T)
   });
 }
 
-/** Charges the costs of an attempt, if all quotas have room for them. @param asker who asks, the same each time */
+/**
+ * Charges the costs of an attempt, if all quotas have room for them. @param asker identity of the caller, the same
+ * each time
+ */
 export function chargeQuotas(
   link: QueueLink,
   lane: string,
@@ -60,7 +63,7 @@ export function chargeQuotas(
   return inLane(link, lane, (state) => charged(state, asker, charges));
 }
 
-/** Corrects charges: more is charged now, less is given back. */
+/** Corrects charges: a higher cost is charged now, a lower one is refunded. */
 export function correctQuotas(
   link: QueueLink,
   lane: string,
@@ -69,7 +72,7 @@ export function correctQuotas(
   return inLane(link, lane, (state) => corrected(state, corrections));
 }
 
-/** Removes lanes that nothing has used for a day. */
+/** Removes lanes that were not used for a day. */
 export async function removeOldLanes(link: QueueLink): Promise<void> {
   await link.run(async (session) => {
     await session.change("delete from taskpipe_rates where following < now() - interval '1 day'");

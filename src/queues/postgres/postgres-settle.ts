@@ -5,7 +5,7 @@ import { noCounts, SETTLING, type SettleCounts, type SettleOptions, type Verdict
 import { addRepeats } from './postgres-push.ts';
 import { isFinished, NO_MARKS, placesAt, type QueueTables, storable } from './queue-tables.ts';
 
-/** Unknown tasks of a batch that a message may name. */
+/** Maximum number of unknown tasks of a batch in a message. */
 const STRANGERS = 10;
 /** Time for which a worker's name is remembered after it was last seen, as an interval of SQL. */
 const KNOWN = "interval '1 day'";
@@ -21,7 +21,7 @@ interface Holding {
   readonly attempts: number;
 }
 
-/** Settles delivered tasks; this need not happen in the process that pulled them. */
+/** Settlement of delivered tasks, in the process that pulled them or in another one. */
 export class PostgresSettlement {
   readonly #queue: QueueTables;
   /** Worker of this name, once one is known. */
@@ -51,7 +51,7 @@ export class PostgresSettlement {
     });
   }
 
-  /** Tells the worker of this name that more verdicts may come. */
+  /** Signals the worker of this name that more verdicts may follow. */
   async keep(worker: string): Promise<void> {
     const { link, name } = this.#queue;
     const sql = `
@@ -60,7 +60,7 @@ export class PostgresSettlement {
     await link.run((session) => session.change(sql, [name, worker, SETTLING * 4]));
   }
 
-  /** Tells the worker of this name that no more verdicts come from this process. */
+  /** Signals the worker of this name that no more verdicts follow from this process. */
   async end(worker: string): Promise<void> {
     const { link, name } = this.#queue;
     const sql = `
@@ -200,7 +200,7 @@ class Batch {
     await this.#session.change(sql, [this.#name, uuids]);
   }
 
-  /** Tells the workers which of their tasks were settled, so that these no longer count against their window. */
+  /** Reports to the workers which of their tasks were settled, so that these no longer count against their window. */
   async #tellHolders(uuids: readonly string[], holdings: ReadonlyMap<string, Holding>): Promise<void> {
     const byInstance = new Map<string, string[]>();
     for (const uuid of uuids) {
@@ -218,7 +218,7 @@ class Batch {
   }
 }
 
-/** Calls tasks dead. @param counted number that is added to their failures */
+/** Marks tasks as dead. @param counted number that is added to their failures */
 export async function buryTasks(
   session: PostgresSession,
   name: string,

@@ -49,7 +49,7 @@ export async function latencyOf({ name, link }: QueueTables): Promise<number> {
   return Math.floor(Number(latency ?? 0));
 }
 
-/** Tells how much a queue knows of each task; see `Queue.claims`. */
+/** Returns the relation of a queue to each task; see `Queue.claims`. */
 export async function claimsOf(
   { name, link }: QueueTables,
   uuids: readonly string[],

@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { PostgresLink, PostgresSession } from '../../core/postgres/contract.ts';
 import { isLost, SILENT } from '../../core/postgres/postgres-faults.ts';
 
-/** Connection of some queues. Its calls run one after the other: a transaction has the connection for itself. */
+/**
+ * Connection of some queues. Its calls run one after the other, so that each transaction has exclusive use of the
+ * connection.
+ */
 export interface QueueLink extends Pick<PostgresLink, 'run'> {
   /**
    * Runs `work` in a transaction that is committed once, even if the answer to its commit is lost. The tables of queues
@@ -43,7 +46,7 @@ interface Receipts {
   count: number;
 }
 
-/** Transaction whose commit was sent, with its result. */
+/** Transaction with a sent commit, and its result. */
 interface Sent<T> {
   /** Id of the transaction; undefined if it wrote nothing. */
   readonly id: string | undefined;
@@ -81,8 +84,8 @@ const RECEIPT = `
   on conflict (link) do update set number = excluded.number, at = excluded.at`;
 
 /**
- * Returns whether a transaction was committed. Its receipt says so; the state of its id does not: a server that crashes
- * gives the ids of transactions that it had not written to the disk to others.
+ * Returns whether a transaction was committed. Its receipt proves that. The state of its id does not: after a crash,
+ * the server reuses the ids of transactions that it had not written to the disk.
  */
 async function isCommitted(
   session: PostgresSession,

@@ -4,15 +4,15 @@ import { makeLedgerTables } from '../../core/postgres/postgres-marks.ts';
 import type { QueueLink } from './queue-link.ts';
 
 /*
- * Tables of all queues of a database, in its default schema. All times are those of the server. What is finished is in
+ * Tables of all queues of a database, in its default schema. All times are those of the server. Finished tasks are in
  * `taskpipe_marks`, the table of ledgers, under the name of the queue.
  */
 
 /**
- * SQL of the tables. The index of uuids does not begin with the queue: a queue grows to millions of rows before the server
- * has statistics, and a plan would read all of them to find some. `place` orders tasks of one priority. `instance` is the
- * consumer that has an active task, else the last one that had it. `deaths`, `finished_then`, `group_size` and `alone` are
- * about suspects; see `suspicion.ts`.
+ * SQL of the tables. The index of uuids does not begin with the queue: a queue grows to millions of rows before the
+ * server has statistics, and a plan would read all of them to find some. `place` orders tasks of one priority.
+ * `instance` is the consumer that has an active task, else the last one that had it. `deaths`, `finished_then`,
+ * `group_size` and `alone` are about suspects; see `suspicion.ts`.
  */
 const TABLES = `
   create sequence if not exists taskpipe_queue_places;
@@ -100,8 +100,8 @@ export interface QueueTables {
 }
 
 /**
- * SQL that tells whether an active task `t` has a lease. A server that was away must not end the leases of workers that
- * could not renew them.
+ * SQL condition that an active task `t` has a lease. After a downtime, the server must not end the leases of workers
+ * that could not renew them.
  */
 export const IS_LEASED = `exists (
   select from taskpipe_queue_workers w where w.instance = t.instance
@@ -110,19 +110,21 @@ export const IS_LEASED = `exists (
 /** SQL of the start of a block of places, which is the same for all rows of a statement: a subquery runs once. */
 export const NEXT_PLACES = "(select nextval('taskpipe_queue_places') * 1000000)";
 
-/** Returns SQL that gives tasks places at an end of the queue: rows `n (uuid, place)` for an array of uuids. */
+/** Returns SQL that assigns tasks places at an end of the queue: rows `n (uuid, place)` for an array of uuids. */
 export function placesAt(where: 'front' | 'back', uuids: string): string {
   // The first of an array is the first in the queue, at both ends.
   const base = where === 'front' ? `-${NEXT_PLACES}` : NEXT_PLACES;
   return `(select uuid, ${base} + i as place from unnest(${uuids}::text[]) with ordinality u (uuid, i))`;
 }
 
-/** Returns SQL that tells whether a task of the queue `$1` is finished: a subquery, which is never planned as a join. */
+/**
+ * Returns the SQL condition that a task of the queue `$1` is finished: a subquery, which is never planned as a join.
+ */
 export function isFinished(uuid: string): string {
   return `coalesce((select m.finished from taskpipe_marks m where m.ledger = $1 and m.uuid = ${uuid}), false)`;
 }
 
-/** SQL that removes the marks of a suspect: its worker gave a verdict, and so survived. */
+/** SQL that removes the marks of a suspect after a verdict: its worker survived the task. */
 export const NO_MARKS = 'deaths = 0, finished_then = null, group_size = 0, alone = 0';
 
 /** Returns text that the server can store: text of PostgreSQL has no NUL. */

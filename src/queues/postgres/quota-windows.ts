@@ -2,15 +2,15 @@ import type { Rate } from '../../core/schedule/rate.ts';
 import type { QuotaAnswer, QuotaCharge, QuotaCorrection } from '../contract.ts';
 
 /*
- * Quotas of all machines, as `SlidingWindow` counts them, by the clock of the server. What is over the limit is charged
- * to later windows.
+ * Quotas of all machines, as `SlidingWindow` counts them, by the clock of the server. The excess over a limit is
+ * charged to later windows.
  */
 
 /** Number of parts of a window. */
 const PARTS = 256;
 /** Share of a limit that rounding may cost. */
 const ROUNDING = 1e-9;
-/** Time for which the asker that waits longest is served first, in milliseconds. */
+/** Time for which the asker that waits longest has priority, in milliseconds. */
 const TURN = 3000;
 
 /** Charges of a lane: by quota, the amount of each part. */
@@ -19,7 +19,7 @@ export type Charges = Record<string, Record<string, number>>;
 /** State of a lane, which the functions change. */
 export interface LaneState {
   readonly charges: Charges;
-  /** Asker that waits longest, and the time until which it is served first, in milliseconds since the epoch. */
+  /** Asker that waits longest, and the time until which it has priority, in milliseconds since the epoch. */
   asker: string | undefined;
   askedUntil: number;
   readonly now: number;
@@ -39,7 +39,7 @@ export function charged(state: LaneState, asker: string, charges: readonly Quota
   return { wait: 0, places: charges.map((charge) => put(state, charge, charge.cost)) };
 }
 
-/** Corrects charges: more is charged now, less is given back. */
+/** Corrects charges: a higher cost is charged now, a lower one is refunded. */
 export function corrected(state: LaneState, corrections: readonly QuotaCorrection[]): void {
   for (const correction of corrections) {
     const { place, difference } = correction;

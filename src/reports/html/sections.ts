@@ -44,7 +44,7 @@ export function throughputSection({ throughput, retries, tasks, ms }: Report): M
   return section(
     'throughput',
     'Throughput',
-    `Tasks that came to an end in a second, in steps of ${durationWords(width)}.`,
+    `Tasks that ended per second, in steps of ${durationWords(width)}.`,
     markup`<ul class="legend">${legend}</ul>`,
     markup`${readout('throughput')}${folded('Throughput', table(['From', 'Done', 'Failed', 'Tried again', 'Rate'], rows))}`,
   );

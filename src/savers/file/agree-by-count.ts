@@ -7,8 +7,8 @@ import { badRow, lostUuids, tooFewRows, unknownRows } from './output-mismatch.ts
 import type { OutputScan } from './read-output.ts';
 
 /**
- * Makes a ledger and an output without uuids agree. Rows do not tell which task they belong to, so they are
- * counted. Rows of a crashed run that the ledger does not name are moved aside, and their tasks run again.
+ * Makes a ledger and an output without uuids agree. Rows do not show which task they belong to, so they are counted.
+ * Rows of a crashed run that the ledger does not name are moved aside, and their tasks run again.
  */
 export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found: OutputScan): Promise<void> {
   const { output, rows, mark, acceptEdits, sync } = recovery;
@@ -40,7 +40,7 @@ export async function agreeByCount(recovery: Recovery, opened: OpenLedger, found
   if (history.end !== output.size || hasGap) await writer.know(output.size, sync);
 }
 
-/** Counts the tasks of this output that were taken back. A ledger also knows those of other outputs. */
+/** Counts the tasks of this output that were taken back. A ledger also has those of other outputs. */
 async function takenBack({ ledger, path, history: { undone } }: OpenLedger): Promise<number> {
   if (undone.size === 0) return 0;
   const found = new IdSet();

@@ -34,8 +34,8 @@ export function checkColumns(
 }
 
 /**
- * Checks an output that has no place for a record. Without a uuid column it has no place for any.
- * @throws {TaskpipeError} `DATA`, unless it can get that column
+ * Checks an output that has no place for a record. An output without a uuid column has no place for any record.
+ * @throws {TaskpipeError} `DATA`, unless the column can be added
  */
 export function mustHaveUuid(
   { hasUuid }: Rows,

@@ -16,7 +16,7 @@ export interface Head {
   /** Writes a line to stderr. */
   readonly warn: (message: string) => void;
   readonly info: (message: string) => void;
-  /** Called with the uuid of each row that a start reads. */
+  /** Called with the uuid of each row that is read at the start. */
   readonly onRow?: ((uuid: string) => void) | undefined;
 }
 

@@ -21,11 +21,11 @@ import { checkMarkable, OutputRun, readMark } from './run-mark.ts';
 /** Options of a file destination. */
 export interface FileOptions extends DestinationOptions {
   readonly openRows: OpenRows;
-  /** Called with the uuid of each row that is there, unless a seal of the ledger vouches for them. */
+  /** Called with the uuid of each existing row, unless a seal in the ledger verifies the rows. */
   readonly onRow?: ((uuid: string) => void) | undefined;
 }
 
-/** The same with symbolic links resolved in `path`. */
+/** The same options, with symbolic links resolved in `path`. */
 interface RealOptions extends FileOptions {
   /** Path that was given. It must name the output until the end of the run. */
   readonly given: string;
@@ -258,7 +258,7 @@ class FileDestination implements Destination {
     try {
       for await (const bytes of this.#rows.widen(columns, old.chunks(0))) await wide.append(bytes);
       await wide.sync();
-      // A file that has this name by now belongs to the user: do not overwrite it.
+      // If a file has this name meanwhile, it belongs to the user: do not overwrite it.
       await this.#checkName();
       await rename(temporary, this.#place);
       wide.renamed(this.#options.overwrite ? this.#place : this.#options.given);
@@ -281,7 +281,7 @@ class FileDestination implements Destination {
     await this.#writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
-      warn(`stopped: ${path} is as it was, and what came is in ${this.#place}`);
+      warn(`stopped: ${path} is unchanged, and the new rows are in ${this.#place}`);
       return false;
     }
     await this.#output.sync();

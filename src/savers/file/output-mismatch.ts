@@ -5,7 +5,7 @@ import { nearest } from '../../core/options/suggest.ts';
 import type { FoundRow } from '../contract.ts';
 import type { OutputFile } from './output-file.ts';
 
-/* Errors about outputs that someone has changed between two runs. The output stays unchanged. */
+/* Errors about outputs that were changed between two runs. The output stays unchanged. */
 
 /** Number of uuids that a message shows. */
 export const SHOWN = 3;
@@ -83,9 +83,7 @@ function areMissing(count: number): string {
   return `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} missing`;
 }
 
-/**
- * Returns the error for missing rows in an output without uuids: no flag can tell which tasks to run again.
- */
+/** Returns the error for missing rows in an output without uuids: it is unknown which tasks to run again. */
 export function tooFewRows(
   { path }: OutputFile,
   ledger: string,
@@ -100,7 +98,7 @@ export function tooFewRows(
   );
 }
 
-/** Returns the error for a damaged row that was not left by a crash of task-save. */
+/** Returns the error for a damaged row that a crash of task-save cannot have caused. */
 export function badRow(output: OutputFile, { line, fault, damage, end, remedy }: FoundRow): TaskpipeError {
   const { path, size } = output;
   if (damage === 'open' && end >= size) {

@@ -64,9 +64,9 @@ export async function look(looked: Looked): Promise<OutputScan> {
 }
 
 /**
- * Returns true if a last row without a line end may be the start of a row that a crash has torn. It is not
- * torn if the ledger names it, since the ledger names only durable rows; unless the ledger means an earlier
- * row of the same uuid.
+ * Returns true if a last row without a line end may be the start of a row that a crash has torn. It is not torn if
+ * the ledger names it, since the ledger names only durable rows; but the ledger may mean an earlier row of the same
+ * uuid.
  */
 function isTornTail(
   { mark, history }: Looked,

@@ -41,7 +41,7 @@ const BATCH = 10_000;
  * Makes an output and its ledger agree, at every start. Skips an output that still matches its seal.
  * Otherwise reads all rows and compares them with the ledger by uuid: moves rows that a crash has torn to a
  * file beside the output, and adds rows that the ledger lacks to the ledger.
- * @throws {TaskpipeError} `DATA` if rows are missing or invalid, and not because of a crash of task-save; the
+ * @throws {TaskpipeError} `DATA` if rows are missing or invalid for another reason than a crash of task-save; the
  *   output stays unchanged
  */
 export async function recover(recovery: Recovery): Promise<Recovered> {
@@ -66,7 +66,7 @@ function isUntouched(
 async function lackingEnd(output: OutputFile, { newline }: Rows): Promise<string> {
   for await (const chunk of output.chunks(Math.max(0, output.size - BOM_BYTES.length))) {
     const end = chunk.toString('latin1');
-    if (end === BOM_BYTES && output.size === BOM_BYTES.length) break; // it has no line yet
+    if (end === BOM_BYTES && output.size === BOM_BYTES.length) break; // the output has no line yet
     if (!end.endsWith('\n')) return end.endsWith('\r') ? '\n' : newline;
   }
   return '';
@@ -117,7 +117,7 @@ async function agreeByUuids(recovery: Recovery, found: OutputScan): Promise<Miss
   return isShort ? missing : undefined;
 }
 
-/** Takes rows that are gone out of the ledger. */
+/** Removes missing rows from the ledger. */
 async function forget(
   { output, sync, warn }: Recovery,
   opened: OpenLedger,
@@ -159,7 +159,7 @@ async function isOurs({ output, mark }: Recovery, { fault }: OutputScan): Promis
   );
 }
 
-/** Adds the rows that the ledger lacks to it: a crash came before its lines, or someone added the rows. */
+/** Adds rows to the ledger that it lacks: a crash came before their lines were written, or someone added the rows. */
 async function addUnknown(
   { output, rows, mark, sync, info }: Recovery,
   { writer, history: { saved } }: OpenLedger,

@@ -108,7 +108,7 @@ function realRest(name: string): string {
   }
 }
 
-/** Bytes of a rest file that are looked at when it is opened. */
+/** Number of bytes of a rest file that are checked when it is opened. */
 const LOOKED = 64 * 1024;
 
 /**
@@ -151,9 +151,7 @@ interface RunFile {
   size: number;
 }
 
-/**
- * Opens and locks the file of a run. It gets the permissions of the rest file: its records are as private.
- */
+/** Opens and locks the file of a run. It gets the permissions of the rest file: its records are equally private. */
 function openRun(name: string, path: string, run: string, warn: (message: string) => void): RunFile {
   const busy = `${name} is being written by another task-save; name another file with --rest`;
   try {
@@ -184,7 +182,7 @@ async function mergeFiles(path: string, run: string, saved: Pick<IdSet, 'has'>):
   try {
     const wasEmpty = statSync(path, { throwIfNoEntry: false })?.size === 0;
     const bytes = await replaceFile(path, merged(path, run, saved));
-    if (bytes === 0 && !wasEmpty) await remove(path); // an empty one is not ours
+    if (bytes === 0 && !wasEmpty) await remove(path); // an empty file may belong to another program
     await remove(run);
   } catch (error) {
     throw ioError('cannot write', path, error);

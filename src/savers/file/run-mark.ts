@@ -16,9 +16,9 @@ import type { LedgerWriter } from '../../ledgers/index.ts';
 import type { OutputFile } from './output-file.ts';
 
 /*
- * A file beside the output, OUT.run, exists from the first append of a run to its clean end. So the next
- * start can tell a crash from an edit by a person: a crash may have torn the last rows, but no part of an
- * edit may be cut off.
+ * A file beside the output, OUT.run, exists from the first append of a run to its clean end. So the next start can
+ * distinguish a crash from an edit by a person: after a crash, torn last rows may be cut off, but no part of an edit
+ * may be lost.
  */
 
 /** State of an output before a run appended to it. Bytes after it may be torn; bytes before it are not. */
@@ -150,7 +150,7 @@ export class OutputRun {
     this.#isSealed = false;
     if (lacks === '') return;
     await output.append(Buffer.from(lacks));
-    // Sync it before other rows: else a power loss could leave NULs in its place, followed by rows.
+    // Sync it before other rows: otherwise a power loss could leave NULs in its place, followed by rows.
     if (sync) await output.sync();
   }
 
@@ -166,7 +166,7 @@ export class OutputRun {
     this.#isSealed = false;
   }
 
-  /** Seals the output, whose rows are all durable, and removes the mark. */
+  /** Seals the output and removes the mark. All rows must be durable. */
   async end(output: OutputFile, rows: number, hasUuid: boolean): Promise<void> {
     const { path, sync, writer } = this.#start;
     await this.settle();

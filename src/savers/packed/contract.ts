@@ -5,7 +5,7 @@ export interface Codec {
   readonly tool: string;
   /** First bytes of each member. */
   readonly start: Buffer;
-  /** Number of bytes before the data of a member that tell its lengths. */
+  /** Number of bytes before the data of a member that contain its lengths. */
   readonly headLength: number;
   /** Packs bytes as one member that `lengthsIn` can tell the lengths of. */
   pack(bytes: Buffer): Promise<Buffer>;

@@ -6,7 +6,7 @@ import type { Codec, Lengths } from './contract.ts';
 export interface Damage {
   /** Description, to follow the place in a message. */
   readonly words: string;
-  /** True if it is the end of a member that the file does not hold whole. */
+  /** True if it is a last member that the file does not contain completely. */
   readonly isCut: boolean;
 }
 

@@ -16,7 +16,8 @@ export interface PackedOptions {
 /**
  * Returns an output whose members are packed, as a file of their contents: its size and places are those of the
  * contents. Moves a member that a crash has torn to a file beside it.
- * @throws {TaskpipeError} `DATA` if another program has packed it, or a member is damaged that no crash can have torn
+ * @throws {TaskpipeError} `DATA` if another program has packed it, or a member is damaged and a crash cannot have
+ *   torn it
  */
 export async function openPacked(file: OutputFile, options: PackedOptions): Promise<OutputFile> {
   const { codec, markedEnd, warn } = options;
@@ -40,7 +41,7 @@ function damaged(path: string, { name, tool }: Codec, at: number, { words }: Dam
   const remedy =
     at === 0
       ? `unpack it with ${tool}, and save to that file, or to a new one`
-      : `put the file back, or unpack what is whole with ${tool}, and save to that file`;
+      : `put the file back, or unpack the intact part with ${tool}, and save to that file`;
   return new TaskpipeError('DATA', `${path}: at byte ${at} ${words}; to add rows to ${name} data, ${remedy}`);
 }
 

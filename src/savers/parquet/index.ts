@@ -16,7 +16,7 @@ import { PARQUET_LIMITS } from './part-limits.ts';
 import { PartRows } from './part-rows.ts';
 
 /**
- * Opens a folder of Parquet files to save to. A start reads the uuids of all parts.
+ * Opens a folder of Parquet files to save to. Reads the uuids of all parts at the start.
  * @throws {TaskpipeError} `LOCKED`, `IO`, `DATA` if a part is not readable or does not match the ledger, `USAGE`
  */
 export async function openParquet(given: DestinationOptions): Promise<Destination> {

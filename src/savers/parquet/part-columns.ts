@@ -3,8 +3,9 @@ import { isInteger64 } from '../../core/record/exact-values.ts';
 import { membersOf } from '../../core/record/json-text.ts';
 
 /**
- * Kinds of columns. A number that neither a 64-bit integer nor a double holds makes its column text. Text and JSON are
- * final: DuckDB reads parts of different kinds as one table if the later ones are text, or JSON after no text.
+ * Kinds of columns. A number that neither a 64-bit integer nor a double holds makes its column text. Text and JSON do
+ * not change any more: DuckDB reads parts of different kinds as one table if the later ones are text, or JSON without
+ * earlier text.
  */
 export type PartKind = 'boolean' | 'integer' | 'double' | 'text' | 'json';
 
@@ -71,13 +72,13 @@ export function joined(a: PartKind | undefined, b: PartKind): PartKind {
   return a === 'boolean' || b === 'boolean' ? 'text' : 'double';
 }
 
-/** Sorts the values of a part into columns. */
+/** Table that sorts the values of a part into columns. */
 export class PartTable {
   readonly #known: ReadonlyMap<string, PartKind>;
   readonly #columns = new Map<string, Gathered>();
   #count = 0;
 
-  /** @param known columns of earlier parts, which the part gets too */
+  /** @param known columns of earlier parts, which are also added to this part */
   constructor(known: ReadonlyMap<string, PartKind>) {
     this.#known = known;
     for (const [name, kind] of known) this.#columns.set(name, { kind, isNested: false, raws: [] });

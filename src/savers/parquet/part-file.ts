@@ -77,7 +77,8 @@ function partError(path: string, error: unknown): unknown {
 function bytesOf(columns: readonly PartColumn[]): Buffer {
   const bytes = new ByteWriter();
   const elements = columns.map(elementOf);
-  // The writer would parse and write JSON again, and change its numbers: it gets the text, and the type comes after.
+  // The writer would parse and write JSON again, and change its numbers: so it gets text, and the type is set
+  // afterwards.
   const written = elements.map((element) =>
     element.converted_type === 'JSON' ? { ...element, converted_type: 'UTF8' as const } : element,
   );
@@ -85,7 +86,7 @@ function bytesOf(columns: readonly PartColumn[]): Buffer {
   const writer = new ParquetWriter({ writer: bytes, schema: [root, ...written], createdBy: 'taskpipe' });
   const columnData = columns.map((column) => ({
     name: column.name,
-    // The writer asks for one column after another, so that the cells of one at a time are in memory.
+    // The writer asks for one column after another, so that only the cells of one column are in memory.
     get data() {
       return cellsOf(column);
     },
@@ -97,11 +98,11 @@ function bytesOf(columns: readonly PartColumn[]): Buffer {
   return Buffer.from(bytes.getBuffer());
 }
 
-/** Most rows of a row group, as DuckDB writes them. */
+/** Maximum number of rows of a row group, as in files of DuckDB. */
 const ROW_GROUP = 122_880;
 
 /**
- * Writes a part under a temporary name, and gives it its name once it is whole and, with `sync`, on the disk.
+ * Writes a part under a temporary name, and renames it once it is whole and, with `sync`, on the disk.
  * @throws {TaskpipeError} `IO`
  */
 export async function writePart(

@@ -12,7 +12,7 @@ const MOST_COLUMNS = 1000;
 const ESCAPED = /\\ud[89a-f]/i;
 const HALF = /\\ud[89ab][\da-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][\da-f]{2})\\ud[c-f]/i;
 
-/** Turns records into rows of a part, and checks that they fit. */
+/** Converter of records to rows of a part, which checks that they fit. */
 export class PartRows {
   readonly #path: string;
   readonly #fields: readonly Field[] | undefined;
@@ -43,7 +43,7 @@ export class PartRows {
     return { code, message: `${this.#path}: ${why}`, columns: [] };
   }
 
-  /** Returns true if each attribute has a column, or may get one. */
+  /** Returns true if each attribute has a column or may get one. */
   #hasColumns({ shape, fields }: Task): boolean {
     if (shape !== undefined && this.#shapes.has(shape)) return true;
     const added = Object.keys(fields).filter((name) => !this.#names.has(name));

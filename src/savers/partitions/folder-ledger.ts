@@ -4,7 +4,7 @@ import type { DestinationOptions } from '../contract.ts';
 import { forgetAbsent, missingIn, type OpenLedger } from '../file/missing-rows.ts';
 import { acceptedRows, missingRows } from '../file/output-mismatch.ts';
 
-/** Ledger of an output that consists of several files, whose rows are all read at every start. */
+/** Ledger of an output that consists of several files. All rows are read at every start. */
 export class FolderLedger {
   readonly #opened: OpenLedger;
   readonly #options: DestinationOptions;
@@ -30,7 +30,7 @@ export class FolderLedger {
     }
   }
 
-  /** Takes a row that was found in the output. */
+  /** Records a row that was found in the output. */
   meet(uuid: string): void {
     const { saved, undone } = this.#opened.history;
     if (!saved.has(uuid) && !undone.has(uuid)) this.#unknown.push(uuid);
@@ -55,7 +55,7 @@ export class FolderLedger {
     return this.#opened.history.undone.delete(uuid);
   }
 
-  /** Marks uuids whose rows are durable as finished, and those that were found without a mark. */
+  /** Marks uuids with durable rows as finished, and also uuids of rows that were found without a mark. */
   async mark(uuids: readonly string[]): Promise<void> {
     const all = this.#unknown.length === 0 ? uuids : [...this.#unknown, ...uuids];
     if (all.length === 0) return;

@@ -5,10 +5,10 @@ import { syncFolder } from '../../core/storage/durable.ts';
 import type { Destination } from '../contract.ts';
 import { folderOf, sameName, twinOf } from './partition-names.ts';
 
-/** Most files that are open at once; another one closes the one that was used longest ago. */
+/** Maximum number of open files; opening another one closes the least recently used one. */
 const MOST_OPEN = 200;
 
-/** Opens the output of one partition. @param onRow called with the uuid of each of its rows */
+/** Function that opens the output of one partition. @param onRow called with the uuid of each of its rows */
 export type OpenPartition = (path: string, onRow?: (uuid: string) => void) => Promise<Destination>;
 
 /** Files of the partitions of an output `DIR/FILE`: `DIR/NAME=VALUE/FILE`. */
@@ -21,7 +21,7 @@ export class PartitionFiles {
   readonly #folders = new Map<string, string>();
   /** Folders by value. */
   readonly #known = new Map<string, string>();
-  /** Open files by folder, the one that was used last at the end. */
+  /** Open files by folder, the most recently used one at the end. */
   readonly #pool = new Map<string, Destination>();
 
   constructor(path: string, name: string, open: OpenPartition) {
@@ -31,7 +31,7 @@ export class PartitionFiles {
     this.#open = open;
   }
 
-  /** Opens and closes every file that is there: makes it whole after a crash, and tells its rows. */
+  /** Opens and closes every existing file, to repair it after a crash and to report its rows. */
   async visit(onRow: (uuid: string) => void): Promise<void> {
     mkdirSync(this.#root, { recursive: true });
     const prefix = folderOf(this.#name, 'x').slice(0, -1);

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { findNames, rawAt, valueAt } from '../../core/record/nested-path.ts';
 import type { Task } from '../../core/record/task.ts';
 
-/** Value of a partition whose records have none, as of Hive. */
+/** Name of the partition for records without a value, as in Hive. */
 const NONE = '__HIVE_DEFAULT_PARTITION__';
 /** Longest name of a folder, in bytes; file systems allow 255. */
 const LONGEST = 200;
 /** Characters of a value that keep their form; others are written as `%` and two digits for each byte. */
 const KEPT = /[^\p{L}\p{N}\p{M}._@+\-,; ()!&$~]/gu;
 
-/** Returns the value of an attribute that decides the partition: text, or the JSON of another value; '' for none. */
+/** Returns the value of the attribute that selects the partition: text, or the JSON of another value; '' for none. */
 export function partitionValue({ fields, line }: Task, path: string): string {
   const names = findNames(fields, path);
   const value = names && valueAt(fields, names);
@@ -25,19 +25,23 @@ export function folderOf(name: string, value: string): string {
   return `${escaped(name).slice(0, 100)}=${digest}`;
 }
 
-/** Returns the name of the folder of a value whose usual name a case-insensitive file system takes for another one. */
+/**
+ * Returns the name of the folder of a value if a case-insensitive file system confuses its usual name with another
+ * one.
+ */
 export function twinOf(name: string, value: string): string {
   const folder = `${escaped(name)}=${percent(value)}`;
   return folder.length <= LONGEST ? folder : folderOf(name, value.repeat(LONGEST));
 }
 
-/** Returns a key that two names share if a file system may take them for one. */
+/** Returns a key that is the same for two names if a file system may treat them as one. */
 export function sameName(folder: string): string {
   return folder.normalize('NFC').toLowerCase();
 }
 
 function escaped(text: string): string {
-  // This text as a value is not the absence of one, also where case does not count.
+  // A record may have this text as its value: it must not be mistaken for a missing value, also on a case-insensitive
+  // file system.
   if (text.toUpperCase() === NONE) return `%5F${text.slice(1)}`;
   return text
     .toWellFormed()

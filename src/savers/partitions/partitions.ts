@@ -14,13 +14,13 @@ import { partitionValue } from './partition-names.ts';
 /** Options of an output in partitions. */
 export interface PartitionOptions extends DestinationOptions {
   readonly openRows: OpenRows;
-  /** Attribute, by name or path, whose value decides the file of a row. */
+  /** Attribute, by name or path, that selects the file of a row. */
   readonly partitionBy: string;
 }
 
 /**
  * Opens an output with one file per value of an attribute. All files share one ledger: a commit syncs its rows in
- * every file before the ledger names them. A start reads all rows.
+ * every file before the ledger names them. Reads all rows at the start.
  * @throws {TaskpipeError} `LOCKED`, `IO`, `DATA` if a file does not match the ledger, `USAGE`
  */
 export async function openPartitions(options: PartitionOptions): Promise<Destination> {

@@ -20,13 +20,15 @@ export type FoundCells =
 /** Target of an attribute: its own column, the columns of attributes nested in it, or both. */
 interface Slot {
   readonly name: string;
-  /** The name as it is mostly spelled, in quotes. */
+  /** The name in its usual spelling, in quotes. */
   readonly quoted: string;
   /** Position in the `order` of its level. */
   readonly at: number;
   /** Index of its column, or -1. */
   readonly column: number;
-  /** Level of the nested attributes; undefined if none of them can have a column and it has one itself. */
+  /**
+   * Level of the nested attributes; undefined if the attribute itself has a column and nested ones cannot have any.
+   */
   readonly below: Level | undefined;
   /** True if attributes nested in it have columns. */
   readonly isAbove: boolean;
@@ -54,9 +56,9 @@ const NOWHERE: Slot = {
 };
 
 /**
- * Puts records into columns. A nested attribute goes to the column of its path (`result.status`). An array,
- * or an object that has its own column, becomes JSON text. Numbers keep their digits: `1.10` stays `1.10`.
- * Null is an empty cell and needs no column; an empty object needs none if there are columns below it.
+ * Mapper of records to columns. A nested attribute goes to the column of its path (`result.status`). An array, or an
+ * object that has its own column, becomes JSON text. Numbers keep their digits: `1.10` stays `1.10`. Null is an empty
+ * cell and needs no column; an empty object needs none if there are columns below it.
  */
 export class ColumnMapper {
   readonly names: readonly string[];
@@ -139,7 +141,7 @@ export class ColumnMapper {
   }
 
   #reset(): void {
-    for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = undefined; // `fill` is slower for so few
+    for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = undefined; // `fill` is slower for few paths
     if (this.#missing.length > 0) this.#missing = [];
     if (this.#shared.length > 0) this.#shared = [];
     this.#record++;
@@ -162,7 +164,7 @@ export class ColumnMapper {
       isAbove,
       record: 0,
     };
-    // Keep only names that lead to a column: names made from data would use up memory.
+    // Keep only names that lead to a column: names made from data would take too much memory.
     if (column >= 0) this.#found.add(column);
     if (column >= 0 || isAbove) {
       level.slots.set(name, slot);
@@ -172,8 +174,8 @@ export class ColumnMapper {
   }
 
   /**
-   * Fills cells from the text of an object, which begins at `from`, in one pass. Members with the names that came first mostly
-   * come in the same order, so most names are compared, not looked up.
+   * Fills cells from the text of an object, which begins at `from`, in one pass. Known names mostly appear in the
+   * same order, so most names are compared instead of looked up.
    * @returns the index just past the object
    */
   #fill(text: string, from: number, level: Level): number {
@@ -229,7 +231,7 @@ export class ColumnMapper {
     if (this.#isStrict && prefix !== '' && !this.#nested.has(path)) this.#missing.push(path);
   }
 
-  /** Fills cells like `#fill`, but of several members with one name the last counts, as in `JSON.parse`. */
+  /** Fills cells like `#fill`, but if several members have the same name, the last one counts, as in `JSON.parse`. */
   #fillFromLast(text: string, level: Level): void {
     const members = new Map(membersOf(text).map((member) => [member.key, member]));
     if (members.size === 0) this.#addEmpty(level);

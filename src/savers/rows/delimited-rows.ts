@@ -124,7 +124,7 @@ class DelimitedRows implements Rows {
     );
   }
 
-  /** Returns the text of a row. Never escapes the uuid, since a later run reads it back. */
+  /** Returns the text of a row. Never escapes the uuid, because later runs read it. */
   #rowOf(cells: readonly string[]): string {
     if (!this.#options.escapeFormulas) return this.#encodeRow(cells) + this.newline;
     const uuidAt = this.#uuidAt;

@@ -29,7 +29,7 @@ export class FieldSlip extends RefusedRecords {
 }
 
 /**
- * Looks for fields that none of the first records has.
+ * Finds fields that none of the first records has.
  * @param tasks the first batch of records
  * @returns the paths of such fields; undefined if no record can tell, for example if all are failures
  * @throws {FieldSlip} if an absent field is certainly a typo: no record has its first name, and a path that

@@ -6,7 +6,7 @@ import { absentFields, isOptional } from './field-check.ts';
 import type { Field } from './fields.ts';
 import { leafPaths } from './leaf-paths.ts';
 
-/** Reports fields that no record has: often a typo, which gives an empty column. */
+/** Watch that reports fields that no record has: often a typo, which results in an empty column. */
 export class FieldWatch {
   readonly #fields: readonly Field[] | undefined;
   readonly #note: (message: string) => void;
@@ -16,7 +16,7 @@ export class FieldWatch {
   /** True if more records came after the check. */
   #hasMore = false;
 
-  /** @param fields fields of a new output; undefined for an existing one, whose rows had them */
+  /** @param fields fields of a new output; undefined for an existing output, where earlier rows had them */
   constructor(fields: readonly Field[] | undefined, info: (message: string) => void = () => {}) {
     this.#fields = fields;
     this.#note = info;

@@ -1,9 +1,9 @@
 import { membersOf } from '../../core/record/json-text.ts';
 
 /**
- * Returns the paths of the leaves of a record, with dots between names: `uuid` first, then the others in the
- * order of the text. A parsed object cannot give this order: JavaScript puts names that are whole numbers
- * first. Arrays and empty objects are leaves.
+ * Returns the paths of the leaves of a record, with dots between names: `uuid` first, then the others in the order of
+ * the text. A parsed object loses this order: JavaScript puts names that are whole numbers first. Arrays and empty
+ * objects are leaves.
  * @param line the text of a JSON object
  */
 export function leafPaths(line: string): string[] {

@@ -8,7 +8,7 @@ import { leafPaths } from './leaf-paths.ts';
 import { NOT_UTF8 } from './output-header.ts';
 
 const NEWLINE = 10;
-/** Longest row, in bytes: no longer line was ever a row. */
+/** Longest row, in bytes. A longer line cannot be a row. */
 const MAX_ROW = 64 * 1024 * 1024;
 
 /**
@@ -77,8 +77,8 @@ function pick(line: string, fields: readonly Field[], met: Set<string>): string 
 }
 
 /**
- * Returns the text of the value at a path of names with dots, or undefined. A member named like the path
- * comes first.
+ * Returns the text of the value at a path of names with dots, or undefined. A member with the whole path as its name
+ * takes precedence.
  */
 export function rawAt(text: string, path: string): string | undefined {
   const members = membersOf(text);

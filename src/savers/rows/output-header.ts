@@ -99,11 +99,11 @@ function headerOf(row: Row, place: Pick<Header, 'preamble' | 'end'>, path: strin
 
 /** Delimiters that spreadsheets and other programs write. */
 const DELIMITERS = [',', ';', '\t', '|'];
-/** A rare delimiter, which names have too: it counts only if it gives a column for the uuid. */
+/** A rare delimiter that names may contain too: it is used only if it results in a column for the uuid. */
 const COLON = ':';
 
 /**
- * @throws {TaskpipeError} `DATA` if another delimiter gives columns, or a column `uuid`, and this one does
+ * @throws {TaskpipeError} `DATA` if another delimiter results in columns, or in a column `uuid`, and this one does
  *   not
  */
 function checkDelimiter(

@@ -8,8 +8,7 @@ interface Place {
 }
 
 /**
- * Puts records with a known shape into columns, by the rules of `ColumnMapper`: each value is copied as
- * written.
+ * Mapper of records with a known shape to columns, by the rules of `ColumnMapper`: each value is copied as written.
  */
 export class ShapeColumns {
   /** Path of each column. */

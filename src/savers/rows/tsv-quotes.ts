@@ -65,7 +65,10 @@ class RowCounter {
     this.#width = width;
   }
 
-  /** Returns whether more rows are whole in this dialect; or as many, and the other one has quotes in each name. */
+  /**
+   * Returns whether more rows are whole in this dialect; or if equally many are, and the other one has quotes in each
+   * name.
+   */
   isBetterThan(other: RowCounter): boolean {
     return this.bad < other.bad || (this.bad === other.bad && other.#isQuoted);
   }
@@ -84,7 +87,7 @@ class RowCounter {
       if (cells.length === 0 && fault === undefined) continue;
       if (this.#width === undefined) this.#isQuoted = cells.every((cell) => /^".+"$/.test(cell));
       this.#width ??= cells.length;
-      // A quote that is never closed takes all lines that follow.
+      // An unclosed quote includes all lines that follow.
       if (fault !== undefined || cells.length !== this.#width) this.bad += row.lines;
     }
   }

@@ -44,7 +44,7 @@ export class DatabaseFiles {
     if (size < before && (await this.#isTruncated(size))) throw sizeError(this.#database.path, size, before);
   }
 
-  /** Returns false if a known file is gone or replaced. Remembers a file when it first appears. */
+  /** Returns false if a known file was removed or replaced. Remembers a file when it first appears. */
   #isThere(ending: string): boolean {
     const there = statSync(this.#database.path + ending, { throwIfNoEntry: false });
     const known = this.#files.get(ending);
@@ -73,8 +73,7 @@ export class DatabaseFiles {
   }
 
   /**
-   * Copies the rows of a log that lost its name into the database, which SQLite still can, and returns the
-   * error.
+   * Copies the rows of a removed or renamed log into the database, which SQLite can still do, and returns the error.
    */
   async #lostLog(ending: string): Promise<TaskpipeError> {
     const { path } = this.#database;
@@ -104,7 +103,7 @@ export class DatabaseFiles {
    */
   async #isTruncated(size: number): Promise<boolean> {
     if (size === 0) return true;
-    await this.#database.all('pragma shrink_memory'); // else pages would be read from memory
+    await this.#database.all('pragma shrink_memory'); // otherwise pages would be read from memory
     const [[verdict] = []] = await this.#database.all('pragma quick_check(1)');
     return verdict !== 'ok';
   }

@@ -96,7 +96,7 @@ interface Parts {
   readonly table: TableWriter;
   readonly saved: IdSet;
   readonly writer: LedgerWriter | undefined;
-  /** Changes the ledger to what was in the table at the start. */
+  /** Makes the ledger agree with the table as it was at the start. */
   readonly settle: (() => Promise<void>) | undefined;
   readonly files: DatabaseFiles;
   readonly options: DestinationOptions;
@@ -112,7 +112,7 @@ class TableDestination implements Destination {
   /** Number of rows that this run has written. */
   #written = 0;
   #isSettled = false;
-  /** Uuids whose last row was refused. */
+  /** Uuids whose latest row was refused. */
   readonly #refused = new Set<string>();
 
   constructor(parts: Parts) {
@@ -123,7 +123,7 @@ class TableDestination implements Destination {
   }
 
   isUnmarked(): boolean {
-    return false; // every record that comes is saved and marked
+    return false; // every record that arrives is saved and marked
   }
 
   encode(task: Task): string | Misfit {
@@ -219,7 +219,9 @@ class TableDestination implements Destination {
     await this.#parts.writer?.check();
     if (!overwrite) return true;
     if (!isWhole) {
-      warn(`stopped: the table ${table} of ${path} is as it was, and what came is in its table ${target}`);
+      warn(
+        `stopped: the table ${table} of ${path} is unchanged, and the new rows are in its table ${target}`,
+      );
       return false;
     }
     await inTransaction(database, async () => {

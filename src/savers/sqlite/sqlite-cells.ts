@@ -40,12 +40,12 @@ export function isColumnName(name: string): boolean {
   return name !== '' && name.length <= LONGEST_NAME && isText(name);
 }
 
-/** Returns the entry in the column `exact` for a value, or undefined if the cell tells it. */
+/** Returns the entry in the column `exact` for a value, or undefined if the cell holds the value exactly. */
 export function exactFor(raw: string, { kind, keeps }: TableColumn): string | undefined {
   return keeps ? entryOf(raw, kind) : undefined;
 }
 
-/** Returns the reason a column of a table that someone else made would change a value, or undefined. */
+/** Returns the reason a column of a table of another program would change a value, or undefined. */
 export function spoilt(raw: string, { name, kind, keeps }: TableColumn): string | undefined {
   if (keeps || kind === 'json' || !raw.startsWith('"')) return undefined;
   if (!isPlainText(raw))

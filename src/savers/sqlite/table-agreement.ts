@@ -11,7 +11,7 @@ export const TABLE = 'tasks';
 
 const BATCH = 10_000;
 
-/** Opens the ledger of a table, if there is one. Tables of one database are different outputs. */
+/** Opens the ledger of a table, if there is one. Each table of a database is a separate output. */
 export async function openLedgerOf(
   { ledger: place, path, warn, patience }: DestinationOptions,
   table: string,

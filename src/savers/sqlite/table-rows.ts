@@ -38,7 +38,7 @@ interface Draft {
   readonly others: string[];
 }
 
-/** Turns tasks into rows of a table, and keeps the list of columns that the rows need. */
+/** Converter of tasks to rows of a table, with the list of columns that the rows need. */
 export class TableRows {
   /** True if `--fields` chooses the columns; the other columns of a row then stay unchanged. */
   readonly isPartial: boolean;

@@ -26,10 +26,10 @@ export function parseRows(text: string): readonly EncodedRow[] {
   return rows.map((values, index) => ({ index, values }));
 }
 
-/** Called with rows that the table does not take. */
+/** Called with rows that the table refuses. */
 export type Refuse = (index: number, why: Misfit) => void;
 
-/** Writes rows to a table. */
+/** Writer of rows to a table. */
 export class TableWriter {
   readonly #database: Database;
   readonly #table: string;

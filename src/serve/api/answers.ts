@@ -25,7 +25,7 @@ const NO_REQUESTS: Readonly<Record<string, readonly [string, string, string]>> =
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'HEADERS', 'the headers are too large'],
 };
 
-/** Answers a request whose path Fastify cannot decode, which passes no hook. */
+/** Answers a request with a path that Fastify cannot decode. Such a request does not reach any hook. */
 export function answerBadPath(error: FastifyError, _request: unknown, reply: FastifyReply): void {
   const message =
     error.code === 'FST_ERR_BAD_URL'
@@ -34,7 +34,7 @@ export function answerBadPath(error: FastifyError, _request: unknown, reply: Fas
   sendText(reply.headers(HEADERS), error.statusCode ?? 400, bad([{ code: 'PATH', message }]));
 }
 
-/** Gives all answers one form, errors included. */
+/** Formats all answers in the same way, including errors. */
 export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (message: string) => void): void {
   const say = withoutRepeats(warn);
   const methods = new Map<string, Set<string>>();
@@ -74,7 +74,7 @@ export function addAnswers(server: FastifyInstance, metrics: Metrics, warn: (mes
   });
 }
 
-/** Time in which a message is not repeated, in milliseconds: a broken disk fails every request. */
+/** Time in which a message is not repeated, in milliseconds: with a broken disk, every request fails. */
 const QUIET = 60_000;
 
 function withoutRepeats(warn: (message: string) => void): (message: string) => void {

@@ -12,7 +12,7 @@ function isOpen({ routeOptions }: FastifyRequest): boolean {
 
 /**
  * Rejects requests that are not authorized. A page of another site can reach a loopback address through the browser
- * of its reader, so the Host header (against DNS rebinding) and the origin are checked.
+ * of its user, so the Host header (against DNS rebinding) and the origin are checked.
  */
 export function guard(app: FastifyInstance, options: AppOptions): void {
   const { token, allowHost = [], allowOrigin = [] } = options;

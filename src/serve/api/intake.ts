@@ -12,9 +12,9 @@ const OURS = ['uuid', 'run', 'result'];
 
 /** Ways to make the id of a task from its data. Default: a random UUID. */
 export interface Ids {
-  /** Members of the data that make it. */
+  /** Members of the data from which it is made. */
   readonly idFields: readonly string[] | undefined;
-  /** Function that returns it. */
+  /** Function that returns the id. */
   readonly taskId: ((data: Readonly<Record<string, unknown>>) => string | Promise<string>) | undefined;
 }
 
@@ -80,7 +80,7 @@ async function taskOfData(raw: string, { idFields, taskId }: Ids): Promise<Task>
   return new Task(uuid, `{"uuid":${JSON.stringify(uuid)}${rest === '}' ? '' : ','}${rest}`);
 }
 
-/** Returns the id that a function makes of the data. */
+/** Returns the id that a function makes from the data. */
 async function idFrom(taskId: NonNullable<Ids['taskId']>, text: string): Promise<string> {
   let id: unknown;
   try {
@@ -105,6 +105,6 @@ function idOf(text: string, fields: Readonly<Record<string, unknown>>, idFields:
   });
   const name = values.join('\u001f');
   if (!name.isWellFormed())
-    throw new Refusal(400, 'DATA', 'a member that the id is made of contains a lone surrogate');
+    throw new Refusal(400, 'DATA', 'a member used for the id contains a lone surrogate');
   return nameUuid(name, 3);
 }

@@ -23,7 +23,7 @@ export interface QueryParameter {
   readonly example?: unknown;
 }
 
-/** A request of the API: its check and its description come from here. */
+/** A request of the API. Its check and its description are made from this. */
 export interface Operation {
   readonly id: string;
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -80,7 +80,7 @@ export const OPERATIONS = {
       task_id: TASK_ID,
       stack: {
         schema: { type: 'boolean', default: false },
-        description: 'whether the answer has the stack of what the work threw',
+        description: 'whether the answer includes the stack of the value that the work threw',
       },
     },
     answer: TASK,
@@ -121,7 +121,7 @@ export const OPERATIONS = {
   },
   log: {
     ...{ id: 'getLog', method: 'GET', path: '/log' },
-    summary: 'Returns the end of the log of a task, or what was written since an offset',
+    summary: 'Returns the end of the log of a task, or the part after an offset',
     query: {
       task_id: TASK_ID,
       from: {

@@ -107,10 +107,10 @@ function addStreams(app: FastifyInstance, { watchers }: Room): void {
     reply.raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
       'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store, no-transform', // a proxy that compresses would wait for more
+      'cache-control': 'no-store, no-transform', // a compressing proxy would wait for more data
       'x-accel-buffering': 'no', // nginx buffers answers by default
     });
-    request.raw.socket.setTimeout(0); // the connection stays open; the watchers close one whose client does not read
+    request.raw.socket.setTimeout(0); // the connection stays open, unless the client does not read: then the watchers close it
     watchers.add(reply.raw);
   });
 }

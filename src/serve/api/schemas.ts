@@ -1,6 +1,6 @@
 import { STATES } from '../store/stored-record.ts';
 
-/* Schemas of what the API takes and answers, as JSON Schema 2020-12 (OpenAPI 3.1). */
+/* Schemas of the requests and answers of the API, as JSON Schema 2020-12 (OpenAPI 3.1). */
 
 /** A schema. */
 export type ApiSchema = Readonly<Record<string, unknown>>;
@@ -13,7 +13,7 @@ function orNull({ type, ...more }: ApiSchema): ApiSchema {
   return { type: [type, 'null'], ...more };
 }
 
-/** Returns the schema of an object whose members are all there. */
+/** Returns the schema of an object with required members only. */
 export function objectOf(properties: Readonly<Record<string, ApiSchema>>, more: ApiSchema = {}): ApiSchema {
   return { type: 'object', required: Object.keys(properties), properties, ...more };
 }
@@ -60,7 +60,7 @@ export const TASK: ApiSchema = {
     ...HEAD,
     data: DATA,
     result: {
-      description: 'what the work returned: any JSON; null if there is none',
+      description: 'result of the work: any JSON; null if there is none',
       examples: [{ twice: 42 }],
     },
   }),
@@ -68,12 +68,12 @@ export const TASK: ApiSchema = {
     ...HEAD,
     data: DATA,
     result: {
-      description: 'what the work returned: any JSON; null if there is none',
+      description: 'result of the work: any JSON; null if there is none',
       examples: [{ twice: 42 }],
     },
     stack: {
       type: ['string', 'null'],
-      description: 'stack of what the work threw; only if `stack=true` was asked for',
+      description: 'stack of the value that the work threw; only with `stack=true`',
     },
   },
   examples: [
@@ -114,7 +114,7 @@ export const PAGE: ApiSchema = objectOf({
 
 export const LOG: ApiSchema = objectOf({
   log: { type: 'string', description: 'at most 1 MiB' },
-  next: { type: 'integer', minimum: 0, description: '`from` of what will be written next' },
+  next: { type: 'integer', minimum: 0, description: '`from` of the next piece' },
 });
 
 export const HISTORY: ApiSchema = objectOf({
@@ -152,7 +152,7 @@ export const BAD: ApiSchema = objectOf({
   error_msg: { type: 'string', description: 'the messages of `error_data`, joined' },
 });
 
-/** Schemas that the document names. */
+/** Schemas to which the OpenAPI document refers. */
 export const NAMED_SCHEMAS: Readonly<Record<string, ApiSchema>> = {
   Task: TASK,
   ListedTask: LISTED,

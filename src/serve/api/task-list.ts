@@ -31,7 +31,7 @@ function noTask(uuid: string): Refusal {
 
 /**
  * Returns a task with its result, as JSON text.
- * @param hasStack whether it has the stack of what the work threw
+ * @param hasStack whether to include the stack of the thrown value
  * @param retrieve replaces the answer
  * @throws {Refusal} 404
  */

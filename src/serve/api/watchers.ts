@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Service, StateChange } from '../work/service.ts';
 
-/** Maximum number of watchers, and of bytes that wait for one: a watcher that does not read is disconnected. */
+/**
+ * Maximum number of watchers, and of bytes that wait for one of them: a watcher that does not read is disconnected.
+ */
 const MOST = 100;
 const FULL = 1024 * 1024;
 /** Intervals of messages and of keep-alives, in milliseconds. */
@@ -10,7 +12,7 @@ const ALIVE = 15_000;
 /** Maximum number of changes in a message; the counts include all. */
 const TOLD = 200;
 
-/** Sends changes to watchers as server-sent events: `data: {"counts":{…},"changes":[{"task_id","status"}]}`. */
+/** Watchers, which receive changes as server-sent events: `data: {"counts":{…},"changes":[{"task_id","status"}]}`. */
 export class Watchers {
   readonly #service: Service;
   readonly #watching = new Set<ServerResponse>();

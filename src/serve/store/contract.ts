@@ -30,7 +30,7 @@ export interface Pruned {
 export interface RerunRules {
   /** Age, in milliseconds. */
   readonly after: number;
-  /** True if one that did not succeed is run again at any age. */
+  /** True if a task that did not succeed is run again at any age. */
   readonly failed: boolean;
 }
 
@@ -38,7 +38,7 @@ export interface RerunRules {
 export interface DeathCount {
   readonly uuid: string;
   readonly deaths: number;
-  /** Number of tasks that were in flight together at the last one. */
+  /** Number of tasks that were in flight at the last death. */
   readonly together: number;
 }
 

@@ -20,7 +20,7 @@ export class GroupCommit {
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  /** @param check called before and after each transaction; throws if what is written would be lost */
+  /** @param check called before and after each transaction; throws if written data would be lost */
   constructor(database: Database, onRollback: () => void, check: () => void) {
     this.#database = database;
     this.#onRollback = onRollback;
@@ -43,7 +43,7 @@ export class GroupCommit {
     const done = action();
     this.#running = done
       .then(
-        () => this.#run(), // changes that came meanwhile
+        () => this.#run(), // changes that arrived meanwhile
         () => this.#run(),
       )
       .finally(() => {

@@ -11,7 +11,7 @@ export interface Submission {
   readonly finished: string | null;
   /** Start of the first attempt, once it has ended. */
   readonly started: string | null;
-  /** Stack of what the work threw. */
+  /** Stack of the value that the work threw. */
   readonly stack: string | null;
 }
 
@@ -31,7 +31,7 @@ export interface FullTask extends ListedTask {
 export interface ListOptions {
   /** States of the tasks; `RUNNING` selects those of `running`. */
   readonly states?: readonly string[] | undefined;
-  /** Uuids of running tasks, whose stored state is PENDING. */
+  /** Uuids of running tasks; their stored state is PENDING. */
   readonly running: readonly string[];
   /** Text that the uuid or the record contains. */
   readonly search?: string | undefined;
@@ -43,7 +43,7 @@ export interface ListOptions {
 /** Number of the newest tasks that a search reads. */
 const SEARCHED = 20_000;
 
-/** Queries of the store, on a connection of their own, so that they see committed data only. */
+/** Queries of the store, on a separate connection, so that they see only committed data. */
 export class Queries {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement>();
@@ -109,7 +109,7 @@ export class Queries {
     return new Map(rows.map(([state, count]) => [String(state), Number(count)]));
   }
 
-  /** Returns the ends of tasks since a time, among the newest 100,000 tasks. @param since ISO 8601, UTC */
+  /** Returns the tasks that ended since a time, among the newest 100,000 tasks. @param since ISO 8601, UTC */
   async ends(since: string): Promise<readonly { at: number; isFailure: boolean; ms: number | undefined }[]> {
     const sql = `select s.finished, s.state, t.ms from submissions s left join tasks t on t.uuid = s.uuid
       where s.finished >= ? and s.state <> 'CANCELLED' and s.seq > (select max(seq) from submissions) - 100000`;
@@ -158,7 +158,7 @@ export class Queries {
     return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
   }
 
-  /** Runs one query at a time: a statement that runs again loses its previous result. */
+  /** Runs one query at a time: running a statement again discards its previous result. */
   #all(sql: string, values: readonly Cell[]): Promise<readonly (readonly Cell[])[]> {
     const rows = this.#last.then(async () => {
       this.#check();

@@ -2,10 +2,10 @@ import { chmodSync, closeSync, openSync, type Stats, statSync } from 'node:fs';
 import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { isSameFile } from '../../core/storage/named-file.ts';
 
-/** Error for a store whose files are lost. It was reported already. */
+/** Error for a store with lost files. The loss was reported already. */
 export class LostStore extends TaskpipeError {}
 
-/** Files of a database: what is written goes to the log first. */
+/** Files of a database: data is written to the log first. */
 const PARTS = ['', '-wal'] as const;
 
 /** Makes the database readable by its owner only. @throws {TaskpipeError} `IO` */
@@ -21,8 +21,8 @@ export function makePrivate(path: string): void {
 }
 
 /**
- * Files of an open database. If they are deleted, replaced or moved, SQLite goes on with files that the path no longer
- * names, so everything that it stores would be lost at the next start.
+ * Files of an open database. If they are deleted, replaced or moved, SQLite continues with files that the path no
+ * longer names, so all stored data would be lost at the next start.
  */
 export class StoreFile {
   readonly path: string;

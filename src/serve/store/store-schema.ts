@@ -20,10 +20,10 @@ const SCHEMA = `
   create index if not exists submissions_by_state on submissions (state, seq);
 `;
 
-/** Columns that stores of earlier versions lack. */
+/** Columns that are missing in stores of earlier versions. */
 const LATER = ['started TEXT', 'stack TEXT', 'deaths REAL', 'together INTEGER'];
 
-/** Index by which ended tasks are found once they are old. */
+/** Index for finding old ended tasks. */
 const BY_END = 'create index if not exists submissions_by_end on submissions (finished)';
 
 /**
@@ -47,7 +47,7 @@ export async function prepareQueue(database: Database, path: string, isPruned: b
 }
 
 /**
- * Locks a store for one service. The lock is a file of its own: SQLite would release a lock on the database file. It is
+ * Locks a store for one service. The lock is a separate file: SQLite would release a lock on the database file. It is
  * next to the file itself, so that a symbolic link leads to the same lock.
  */
 export function lockOf(path: string, warn: (message: string) => void): number {

@@ -24,7 +24,7 @@ export function stateOf(fields: Fields): ServeState {
   return STATES.find((known) => known === state) ?? 'FAILURE';
 }
 
-/** Makes the record of a task that could not be run or stored. @param run what is known of its attempts */
+/** Makes the record of a task that could not be run or stored. @param run known members of its `run` */
 export function failed(
   uuid: string,
   code: string,

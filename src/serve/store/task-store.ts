@@ -78,7 +78,7 @@ export class Store {
 
   /**
    * Accepts tasks.
-   * @param rules tell when an ended task is run again
+   * @param rules determine when an ended task is run again
    */
   async submit(tasks: readonly Task[], rules: RerunRules): Promise<readonly Submitted[]> {
     return this.#group.commit(async () => {
@@ -152,7 +152,7 @@ export class Store {
     return this.#group.commit(async () => (await this.#drop(uuid))?.state);
   }
 
-  /** Keeps the stack of what the work of a task threw. */
+  /** Stores the stack of the value that the work of a task threw. */
   explain(uuid: string, stack: string): Promise<void> {
     return this.#group.commit(async () => {
       const set = await this.#prepared('update submissions set stack = ? where uuid = ?');
@@ -160,7 +160,7 @@ export class Store {
     });
   }
 
-  /** Keeps the deaths of the stage that count against tasks. */
+  /** Stores the deaths of the stage that count against tasks. */
   countDeaths(counts: readonly DeathCount[]): Promise<void> {
     return this.#group.commit(async () => {
       const set = await this.#prepared('update submissions set deaths = ?, together = ? where uuid = ?');
@@ -203,7 +203,7 @@ export class Store {
   /** Moves the write-ahead log into the database and empties it. Returns whether that was possible. */
   shrinkLog(): Promise<boolean> {
     return this.#group.between(async () => {
-      await this.#database.all(`pragma busy_timeout = ${BRIEF}`); // clients wait meanwhile
+      await this.#database.all(`pragma busy_timeout = ${BRIEF}`); // clients have to wait meanwhile
       try {
         const [[isBusy] = []] = await this.#database.all('pragma wal_checkpoint(truncate)');
         return Number(isBusy) === 0;

@@ -80,7 +80,7 @@ async function* run(
     pulse.stop();
     stopping.removeEventListener('abort', stop);
     aborting.removeEventListener('abort', leave);
-    leave(); // also after an error: nothing else ends the program
+    leave(); // also after an error, because nothing else ends the program
     input.destroy();
     void fed;
   }
@@ -100,14 +100,19 @@ function start({ file, args, isTaskExec }: ExecCall, environment: ChildOptions['
 }
 
 function tell(child: ChildProcess, message: { readonly cancel: string } | { readonly ping: number }): void {
-  if (child.connected) child.send(message, () => {}); // an error means that it ends
+  if (child.connected) child.send(message, () => {}); // an error means that the program ends
 }
 
-/** Interval of the questions whether a task-exec is alive, and the silence that means that it is not, in milliseconds. */
+/**
+ * Interval of the heartbeat requests to a task-exec, and the silence after which it counts as dead, in milliseconds.
+ */
 const PULSE = 500;
 const SILENCE = 2000;
 
-/** Time that a task-exec has to become ready, in milliseconds. Then it gets tasks anyway: its channel may be lost. */
+/**
+ * Time that a task-exec has to become ready, in milliseconds. After that, it gets tasks anyway, because its channel
+ * may be lost.
+ */
 const READY = 5000;
 
 /** Signs of life of a task-exec. */
@@ -120,13 +125,13 @@ interface Pulse {
   stop(): void;
 }
 
-/** Asks a task-exec again and again whether it is alive. It does not answer while work blocks its main thread. */
+/** Sends heartbeat requests to a task-exec, which does not answer while work blocks its main thread. */
 function pulseOf(child: ChildProcess, isTaskExec: boolean): Pulse {
   let last: number | undefined;
   let isKnown = isTaskExec;
   let late: NodeJS.Timeout | undefined;
   const ready = new Promise<void>((resolve) => {
-    child.once('message', () => resolve()); // a task-exec sends one by itself once it is ready
+    child.once('message', () => resolve()); // a task-exec sends one unasked once it is ready
     late = setTimeout(() => {
       isKnown = false;
       resolve();

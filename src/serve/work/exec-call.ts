@@ -3,11 +3,11 @@ import { milliseconds } from '../../core/options/units.ts';
 import { splitWords } from '../../executors/program/command-words.ts';
 import { type Call, NO_TASK, programOf } from '../../executors/program/start-program.ts';
 
-/** Options of the service that a `task-exec` gets too, unless its command has them. */
+/** Options of the service that are passed to a `task-exec`, unless its command has them. */
 export interface PassedOptions {
   /** Time limit of a task, in milliseconds. */
   readonly timeout: number;
-  /** Time that running tasks have after a stop, in milliseconds; undefined: as the command says. */
+  /** Time that running tasks have after a stop, in milliseconds; undefined: as in the command. */
   readonly grace: number | undefined;
   readonly logDir: string | undefined;
 }
@@ -20,9 +20,9 @@ export interface ExecCall {
   readonly args: readonly string[];
   /** True for a `task-exec`, which receives cancellations through a channel. */
   readonly isTaskExec: boolean;
-  /** True if it reports on descriptor 3 what it does. */
+  /** True if it reports its events on descriptor 3. */
   readonly hasEvents: boolean;
-  /** Time that it has to end after a stop, in milliseconds. */
+  /** Time to wait for its end after a stop, in milliseconds. */
   readonly grace: number;
   /** Folder of the logs of tasks. */
   readonly logDir: string | undefined;
@@ -59,9 +59,9 @@ export function execCall(
   const hasEvents = give('events', '/dev/fd/3') === '/dev/fd/3';
   const kind = KINDS.find((one) => optionIn(args, one) !== undefined);
   const limit = Math.min(passed.timeout + SLACK, LONGEST);
-  if (kind !== 'http') give('timeout', `${limit}ms`); // requests have their own, shorter one
+  if (kind !== 'http') give('timeout', `${limit}ms`); // requests have their own, shorter default
   const grace = give('grace', passed.grace === undefined ? undefined : `${passed.grace}ms`);
-  const hasLogs = kind === 'module' || kind === undefined; // undefined: in a --config file
+  const hasLogs = kind === 'module' || kind === undefined; // undefined if it is in a --config file
   const logDir = hasLogs ? give('log-dir', passed.logDir) : passed.logDir;
   if (passed.logDir !== undefined && logDir !== passed.logDir)
     throw new TaskpipeError(
@@ -74,7 +74,7 @@ export function execCall(
   };
 }
 
-/** Returns the value of an option; an empty text if it has none; undefined if it is not there. */
+/** Returns the value of an option; an empty text if it has none; undefined if the option is missing. */
 function optionIn(args: readonly string[], name: string): string | undefined {
   for (const [i, word] of args.entries()) {
     if (word.startsWith(`--${name}=`)) return word.slice(name.length + 3);

@@ -4,7 +4,7 @@ import type { Finished } from '../store/contract.ts';
 /** Length of an interval in seconds, and the number of intervals: one hour. */
 const STEP = 30;
 const COUNT = 120;
-/** Maximum number of durations that are kept of an interval, for its median. */
+/** Maximum number of durations to keep for an interval, for its median. */
 const KEPT = 256;
 
 /** An interval. */
@@ -41,7 +41,7 @@ export class EndHistory {
     interval.finished++;
     if (isFailure) interval.failed++;
     if (ms === undefined) return;
-    // A sample: each duration replaces one of those kept at random, the less likely the more there were.
+    // Reservoir sampling: a further duration replaces a random one, with a probability that decreases with their number.
     const place =
       interval.durations.length < KEPT
         ? interval.durations.length

@@ -11,7 +11,7 @@ const CALLS = 4;
 /** Caller of a command or a function, for each task that has ended. */
 export interface DoneCaller {
   call(end: Finished): void;
-  /** Resolves when all calls have ended. What still runs after `grace` milliseconds is killed or left. */
+  /** Resolves when all calls have ended. Calls that still run after `grace` milliseconds are killed or abandoned. */
   close(grace: number): Promise<void>;
 }
 

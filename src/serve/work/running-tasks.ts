@@ -4,7 +4,7 @@ import { DeadlineTimer } from '../../core/schedule/deadline-timer.ts';
 export interface RunningTask {
   /** Start of the first attempt, ISO 8601 in UTC. */
   readonly at: string;
-  /** The same time by `performance.now()`, which no change of the clock moves. */
+  /** The same time by `performance.now()`, which is not affected by changes of the clock. */
   readonly since: number;
   /** Number of started attempts. */
   attempts: number;
@@ -20,7 +20,7 @@ export class RunningTasks {
 
   /**
    * @param timeout in milliseconds
-   * @param expired called with each task whose time is over
+   * @param expired called with each task that exceeded its time
    */
   constructor(timeout: number, expired: (uuid: string, task: RunningTask) => void) {
     this.#timeout = timeout;

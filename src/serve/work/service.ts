@@ -16,7 +16,7 @@ const TICK = 500;
 const PRUNED = 500;
 /** Size of the write-ahead log at which it is emptied, in bytes: SQLite itself does so at about 40 MB. */
 const LOG_LIMIT = 96 * 1024 * 1024;
-/** Interval of these attempts, in milliseconds. */
+/** Interval of the attempts to empty it, in milliseconds. */
 const SHRINK = 5000;
 
 /** A change of state, as watchers get it. */
@@ -32,7 +32,7 @@ interface ServiceEvents {
   end: [Finished];
 }
 
-/** Service that accepts tasks, has a stage run them, and keeps their results. */
+/** Service that accepts tasks, runs them by a stage, and keeps their results. */
 export class Service extends EventEmitter<ServiceEvents> {
   readonly store: Store;
   readonly options: ServiceOptions;
@@ -70,7 +70,7 @@ export class Service extends EventEmitter<ServiceEvents> {
     return this.#feeder.isStageUp;
   }
 
-  /** Reason for which the stage ended the last time. */
+  /** Reason of the last end of the stage. */
   get trouble(): string {
     return this.#feeder.trouble;
   }
@@ -160,7 +160,7 @@ export class Service extends EventEmitter<ServiceEvents> {
     }
   }
 
-  /** Checks the files of the store. When they are back, what was refused meanwhile is not counted. */
+  /** Checks the files of the store. When they are back, tasks that were refused meanwhile are not counted. */
   async #check(): Promise<void> {
     const wasLost = this.#isLost;
     this.#isLost = true;
@@ -195,7 +195,7 @@ export class Service extends EventEmitter<ServiceEvents> {
     if (logDir !== undefined) await deleteLog(logDir, uuid).catch((error) => warn(messageOf(error)));
   }
 
-  /** Empties the log of the store if it has grown: another process that reads for long keeps SQLite from doing so. */
+  /** Empties the log of the store if it has grown: a long read by another process keeps SQLite from doing so. */
   async #shrinkLog(): Promise<void> {
     const now = performance.now();
     if (now - this.#shrunk < SHRINK || this.store.logSize() < LOG_LIMIT) return;

@@ -2,11 +2,11 @@ import type { DeathCount } from '../store/contract.ts';
 
 /*
  * Suspects are tasks that were in flight when the stage died, as in task-queue. One of them may have killed it; the
- * others only waited. They are given again in smaller and smaller groups, with nothing else in flight, and in the end
- * alone: only a task that kills the stage alone, after `DEATHS` deaths in all, fails.
+ * others only waited. They are passed to the stage again in smaller and smaller groups, with nothing else in flight,
+ * and finally alone. Only a task that kills the stage alone, after `DEATHS` deaths in total, fails.
  */
 
-/** Number of deaths after which a task fails that kills the stage alone. */
+/** Number of deaths after which a task that kills the stage alone fails. */
 export const DEATHS = 3;
 /** Factor by which the groups of suspects become smaller. */
 const SHRINK = 4;
@@ -14,9 +14,9 @@ const SHRINK = 4;
 /** Deaths of a suspect. */
 interface Suspect {
   deaths: number;
-  /** Maximum size of the next group in which it is given to the stage. */
+  /** Maximum size of the next group in which it is passed to the stage. */
   size: number;
-  /** Number of results that there were at its first death. */
+  /** Number of results at the time of its first death. */
   readonly seen: number;
 }
 
@@ -24,9 +24,9 @@ interface Suspect {
 export interface Blame {
   /** Tasks with their new counts, to be stored. */
   readonly counts: readonly DeathCount[];
-  /** Task that is to fail, as it killed the stage alone. */
+  /** Task that must fail, because it killed the stage alone. */
   readonly culprit: string | undefined;
-  /** Clause that tells which tasks the stage had, for a message. */
+  /** Clause about the tasks that the stage had, for a message. */
   readonly words: string;
 }
 
@@ -56,7 +56,7 @@ export class StageSuspects {
     this.#suspects.delete(uuid);
   }
 
-  /** Returns the next suspects to give to the stage. */
+  /** Returns the next suspects for the stage. */
   nextGroup(): readonly string[] {
     const group: string[] = [];
     let limit = Number.POSITIVE_INFINITY;
@@ -69,9 +69,9 @@ export class StageSuspects {
   }
 
   /**
-   * Counts a death of the stage against tasks. If it is not known whether the stage was ready for them, it may be broken
-   * itself: a further death then counts half unless a task was finished meanwhile.
-   * @param together number of tasks that were in flight, including those that are not wanted anymore
+   * Counts a death of the stage against tasks. If it is unknown whether the stage was ready for them, the stage
+   * itself may be broken: a further death then counts half unless a task has finished meanwhile.
+   * @param together number of tasks that were in flight, including cancelled and expired ones
    */
   blame(uuids: readonly string[], together: number, wasReady: boolean): Blame {
     const counts = uuids.map((uuid) => {

@@ -3,7 +3,7 @@ import type { Notify } from '../../core/record/event.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { RerunRules } from '../store/contract.ts';
 
-/** Error for a program that ended by itself. */
+/** Error for a program that ended without being asked to. */
 export class StageDeath extends TaskpipeError {
   /** Exit code; null if a signal ended it. */
   readonly exit: number | null;
@@ -21,7 +21,9 @@ export class StageDeath extends TaskpipeError {
 export interface ServedStage {
   /** Gives up a task: its signal is aborted, or it is not started. Absent if the stage cannot do that. */
   cancel?(uuid: string): void;
-  /** Returns the time, by `performance.now()`, since which work blocks the stage; undefined if nothing does. */
+  /**
+   * Returns the time, by `performance.now()`, since which work has blocked the stage; undefined if it is not blocked.
+   */
   blockedSince?(): number | undefined;
   /** Ends a stage that is stuck, so that it is started again. */
   replace?(): void;
@@ -47,16 +49,19 @@ export interface FeederOptions {
   readonly stopping: AbortSignal;
   /** Aborted to leave without waiting for the stage. */
   readonly aborting: AbortSignal;
-  /** True if a `task-save` at the end of a pipe writes the results, and not the stage. */
+  /** True if the results are written by a `task-save` at the end of a pipe, and not by the stage. */
   readonly isAdopting: boolean;
   /** Maximum number of tasks in flight in the stage. */
   readonly window: number;
   /** Time after which a running task fails, in milliseconds. */
   readonly timeout: number;
-  /** Time that the stage has to end once it must stop, in milliseconds. */
+  /** Time to wait for the end of the stage after a stop, in milliseconds. */
   readonly grace: number;
   readonly warn: (message: string) => void;
-  /** Called if the program of the stage refuses its options, or what they name, at its first start. Default: it is restarted. */
+  /**
+   * Called if the program of the stage refuses its options, or a file that they name, at its first start. Default: it
+   * is restarted.
+   */
   readonly onBroken?: ((death: StageDeath) => void) | undefined;
 }
 

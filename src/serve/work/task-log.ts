@@ -55,7 +55,7 @@ export async function readLog(folder: string, uuid: string, from: number | undef
   }
 }
 
-/** Returns the length of the bytes without a character that is cut off at their end. */
+/** Returns the length of the bytes without an incomplete character at their end. */
 function wholeCharacters(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] as number;

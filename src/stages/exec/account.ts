@@ -11,7 +11,7 @@ import type { ExecOptions } from './exec-options.ts';
 import { finishedTask, pendingTask, revertedTask } from './finished-record.ts';
 import { Transitions } from './transitions.ts';
 
-/** Maximum number of causes counted by code: a program may make up a code for each task. */
+/** Maximum number of causes counted by code: a program may invent a code for each task. */
 const CAUSES = 1000;
 
 /** Bookkeeping of a stage: makes the records of its tasks, and keeps their events, counts and times. */
@@ -28,7 +28,7 @@ export class Account {
   readonly #tally = new Tally();
   #over: (Pick<Report, 'outcome'> & { readonly at: number }) | undefined;
   readonly #transitions: Transitions;
-  /** Time of outcomes that came together; undefined while each has its own. */
+  /** Common time of outcomes that arrived together; undefined while each has its own. */
   #now: number | undefined;
 
   constructor(options: ExecOptions, as: string) {
@@ -37,7 +37,10 @@ export class Account {
     this.#transitions = new Transitions(options.notify, options.revert === true);
   }
 
-  /** Runs a function that records outcomes which came together, at one time: the clock is read once for all of them. */
+  /**
+   * Runs a function that records outcomes that arrived together. They get the same time, so the clock is read only
+   * once.
+   */
   together(record: () => void): void {
     this.#now = steadyNow();
     try {
@@ -64,7 +67,7 @@ export class Account {
   }
 
   /**
-   * Records the end of a task. Returns its record; one over `maxLine` becomes a failure with code
+   * Records the end of a task. Returns its record; if the record exceeds `maxLine`, a failure with code
    * `RESULT_TOO_LONG`.
    */
   settled(job: Job, outcome: Outcome): Task {
@@ -83,7 +86,7 @@ export class Account {
     return task;
   }
 
-  /** Returns whether a result may fit into a record: one that is too long may not even fit into a string. */
+  /** Returns whether a result may fit into a record. A result that is too long may not even fit into a string. */
   #fits({ result }: Outcome): boolean {
     return result === undefined || result.length <= this.#maxLine;
   }
@@ -112,7 +115,7 @@ export class Account {
     return this.pending(job);
   }
 
-  /** Records that a task does not start: it never began, or waited for a retry. Returns its record. */
+  /** Records that a task will not start: it never began, or waited for a retry. Returns its record. */
   dropped(job: Job): Task {
     this.#transitions.dropped(job);
     return isSettled(job.task) ? job.task : this.pending(job);

@@ -7,7 +7,7 @@ export interface StageHandle {
   cancel(uuid: string): void;
 }
 
-/** Maximum number of remembered uuids that no task had yet. */
+/** Maximum number of remembered uuids without a task so far. */
 const MOST = 10_000;
 
 const CANCELLED: Outcome = { error: { code: 'CANCELLED', message: 'the task was cancelled' } };

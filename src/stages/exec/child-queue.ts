@@ -3,13 +3,14 @@ import { IN_QUEUE } from '../../queues/contract.ts';
 import type { PushCounts, Queue } from '../../queues/index.ts';
 import { shareOut } from '../queue/push.ts';
 
-/**
- * Queue for the tasks that work finds, so that any worker can run them, not only the process that found them.
- */
+/** Queue for added tasks, so that any worker can run them, not only the process that added them. */
 export interface ChildQueue {
   /** Adds tasks. Resolves when other workers can take them. */
   add(children: readonly Child[]): Promise<PushCounts>;
-  /** Marks a task as finished, whichever process finished it. A worker that has it must not acknowledge it any more. */
+  /**
+   * Marks a task as finished, even if another process finished it. A worker that has it must not acknowledge it any
+   * more.
+   */
   done(uuid: string): void;
   /** Returns which of these tasks are in the queue, or with a worker, once all marks of `done` are set. */
   live(uuids: readonly string[]): Promise<ReadonlySet<string>>;

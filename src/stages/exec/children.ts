@@ -7,20 +7,20 @@ import type { Spool } from './spool.ts';
 
 /** Options of `Children`. */
 export interface ChildrenOptions {
-  /** File that keeps them for another run. Default: none, they are only in memory. */
+  /** File that keeps added tasks for another run. Default: none, they are only in memory. */
   readonly spool?: Spool | undefined;
-  /** Queue that takes all children; none of them runs here. It knows which are seen or finished. */
+  /** Queue that takes all added tasks; this stage runs none of them. The queue detects seen and finished ones. */
   readonly queue?: ChildQueue | undefined;
   /** Returns the finished uuids. Called at the first child, or at the start if there is a spool. */
   readonly finished?: (() => Promise<Pick<IdSet, 'has'>>) | undefined;
 }
 
-/** Tasks that the work of a stage finds. Decides which are new, and keeps these in the spool or the queue. */
+/** Tasks that the work of a stage adds. Decides which are new, and stores these in the spool or the queue. */
 export class Children {
   readonly #options: ChildrenOptions;
   /**
-   * Uuids that were read. The input may repeat them, because a queue redelivers failed tasks. They are only
-   * listed until the first child is found, because most work finds none.
+   * Uuids that were read. The input may repeat them, because a queue redelivers failed tasks. They are only listed
+   * until the first task is added, because most work adds none.
    */
   #read: IdList | IdSet = new IdList();
   /** Uuids from the spool, of added tasks, and of tasks marked as done. */
@@ -63,7 +63,7 @@ export class Children {
     const marked = batch.map(({ uuid }) => uuid).filter((uuid) => this.isDone(uuid));
     if (marked.length === 0) return batch;
     const live = await queue.live(marked);
-    for (const uuid of live) this.#done.delete(uuid); // it was added again
+    for (const uuid of live) this.#done.delete(uuid); // the task was added again
     const left = batch.filter(({ uuid }) => !this.isDone(uuid));
     this.#counts.known += batch.length - left.length;
     return left;
@@ -97,9 +97,9 @@ export class Children {
     return fresh;
   }
 
-  /** Marks a task as finished, whichever process finished it. */
+  /** Marks a task as finished, even if another process finished it. */
   done(uuid: string): void {
-    this.#options.queue?.done(uuid); // that settles it, too, if it was delivered already
+    this.#options.queue?.done(uuid); // this also settles a task that was delivered already
     this.#seen.add(uuid);
     this.#done.add(uuid);
   }

@@ -6,7 +6,7 @@ export interface ExecCounts {
   pending: number;
   /** Failed tasks that were reverted. */
   reverted: number;
-  /** Tasks found by other tasks. */
+  /** Tasks added by other tasks. */
   added: number;
   /** Tasks that were skipped: seen before, or finished. */
   known: number;

@@ -26,11 +26,12 @@ const FULL = 1024 * 1024;
 
 /** Opens the file of `--events`. @throws {TaskpipeError} `IO` if it cannot be opened */
 export async function openEvents(path: string): Promise<EventsFile> {
-  // Loaded on demand, because few runs need it. By require: in Node 22, import() of a linked package comes up
-  // empty.
+  // Loaded on demand, because few runs need it. By require: in Node 22, import() of a linked package returns an empty
+  // module.
   const ndjson = createRequire(import.meta.url)('ndjson') as typeof import('ndjson');
   const encoder = ndjson.stringify() as Writable & NodeJS.ReadableStream;
-  // The descriptor may be a socket, which cannot be opened by path: Node gives its children sockets.
+  // The descriptor may be a socket, which cannot be opened by path: Node uses sockets for the descriptors of its
+  // children.
   const [, descriptor] = /^\/dev\/fd\/(\d+)$/.exec(path) ?? [];
   const target =
     descriptor === undefined
@@ -38,7 +39,7 @@ export async function openEvents(path: string): Promise<EventsFile> {
       : openDescriptor(path, Number(descriptor));
   let text = '';
   let soon: NodeJS.Immediate | undefined;
-  // Read at once: what waits in the encoder is an object for each event, many times as large as its text.
+  // Read immediately: in the encoder, each event waits as an object, which is many times as large as its text.
   const encode = (): void => {
     for (let line = encoder.read(); line !== null; line = encoder.read()) text += line;
   };

@@ -35,7 +35,7 @@ export const execOptions = {
     }),
     min: 1,
   },
-  /** Passes tasks on in the order of the input. Default: in the order in which they finish. */
+  /** True to pass tasks on in the order of the input. Default: in the order in which they finish. */
   keepOrder: flag('write tasks in input order; default: as they finish'),
   /** Key of the result in a record. Default `result`. */
   as: value('key of the result in the record', 'NAME', toKey, { default: 'result' }),
@@ -56,7 +56,9 @@ export const execOptions = {
    * one lane, else a fair share.
    */
   perHost: count('tasks at once per host; default: all if there is one host, else a fair share'),
-  /** Learns from latency how many tasks of one lane may run at once: for HTTP, of one origin. Default false. */
+  /**
+   * True to learn from latency how many tasks of one lane may run at once: for HTTP, of one origin. Default false.
+   */
   adaptive: flag('find out how many tasks at once each host bears, by the time that its answers take', {
     details:
       'Each host begins with 2 tasks at once. The number grows while answers take as long as without load, up to --jobs and --per-host, and shrinks when they take longer, or after failures that are retried. If a host states a limit, give --host-rate as well.',
@@ -88,7 +90,7 @@ export const execOptions = {
     default: DEFAULTS.grace,
     defaultText: '10s',
   }),
-  /** Reverts tasks that failed in this work or after it; all others are passed on. Default false. */
+  /** True to revert tasks that failed in this work or after it; all others are passed on. Default false. */
   revert: flag(
     'undo tasks that failed here or in a later stage: run the work for them, or the revert of a --module or --flow',
   ),
@@ -119,22 +121,22 @@ interface OwnExecOptions extends ExecHooks {
   readonly unfinished?: ((task: Task) => void) | undefined;
   /** Returns what to wait for before more tasks start, while events of `notify` are waiting to be written. */
   readonly room?: (() => Promise<void> | undefined) | undefined;
-  /** Options for tasks that the work finds: where they are kept, and which are finished. */
+  /** Options for added tasks: where they are kept, and which are finished. */
   readonly children?: ChildrenOptions | undefined;
-  /** Limits of what tasks may cost; the stage closes them. The command makes them of its options. */
+  /** Limits of what tasks may cost; the stage closes them. The command makes them from its options. */
   readonly limits?: Limits | undefined;
   /** Called when a server asks for a pause of a lane, with the key of the lane and the time in milliseconds. */
   readonly paused?: ((lane: string, ms: number) => void) | undefined;
-  /** Returns the lane of a task, in which limits count. Default: as the work says, for HTTP the origin. */
+  /** Returns the lane of a task, in which limits count. Default: the lane of the executor, for HTTP the origin. */
   readonly lane?: ((task: Task) => string) | undefined;
   /** Signal to start no more tasks. Tasks that were read and are not finished come out as PENDING. */
   readonly stopping?: AbortSignal | undefined;
   /**
-   * Set if the input ends by itself once `stopping` is aborted. The input is then read to its end, and the
-   * rest of it comes out as PENDING. Default: reading stops.
+   * Set if the input ends on its own once `stopping` is aborted. The input is then read to its end, and the rest of
+   * it comes out as PENDING. Default: reading stops.
    */
   readonly drains?: boolean | undefined;
-  /** Signal to give up running tasks too. */
+  /** Signal to abort running tasks too. */
   readonly aborting?: AbortSignal | undefined;
 }
 

@@ -43,7 +43,7 @@ export function revertedTask(job: Job, { error }: Outcome, as: string, now: numb
 export function isToRevert({ fields }: Task, as: string): boolean {
   const run = runOf(fields);
   const isFailed = run?.state === 'FAILURE' || run?.state === 'REVERTED';
-  // Nothing was undone then, because the results of a flow were not known.
+  // No work was reverted then, because the results of a flow were not known.
   if (run?.state === 'REVERT_FAILURE') return run.as === as && run.error?.code === 'NO_RESULTS';
   return isFailed && (Object.hasOwn(fields, as) || (run.as === as && run.state === 'FAILURE'));
 }
@@ -51,7 +51,7 @@ export function isToRevert({ fields }: Task, as: string): boolean {
 let lastRun: Run | undefined;
 let lastEnd = Number.NaN;
 
-/** Returns whether the latest run is also that of another task that ended in the same millisecond, as those of a batch do. */
+/** Returns whether the latest run fits another task that ended in the same millisecond, as tasks of a batch do. */
 function isSame(
   run: Run | undefined,
   state: Run['state'],

@@ -1,12 +1,12 @@
 import { InvalidValue } from '../../core/options/option.ts';
 import type { ExecCounts } from './contract.ts';
 
-/** Number of tasks, or their percentage of the finished ones. */
+/** Number of tasks, or percentage of the finished ones. */
 export type Limit = { readonly count: number } | { readonly percent: number };
 
 /** Condition that ends a stage before the end of its input. */
 export interface Halt {
-  /** `now` gives up what runs, `soon` lets it finish. */
+  /** `now` aborts running tasks, `soon` lets them finish. */
   readonly when: 'now' | 'soon';
   readonly what: 'success' | 'fail';
   readonly limit: Limit;

@@ -8,10 +8,7 @@ import { steadyPath } from '../../core/storage/linked-path.ts';
 import { openLocked } from '../../core/storage/lock.ts';
 import { GrowingFile } from '../../core/storage/named-file.ts';
 
-/**
- * File of the tasks that work finds. A task is in it before the record of the task that found it is passed
- * on.
- */
+/** File of added tasks. A task is in it before the record of the task that added it is passed on. */
 export interface Spool {
   /** Returns the tasks that earlier runs left in it. */
   tasks(): AsyncIterable<readonly Task[]>;
@@ -23,8 +20,8 @@ export interface Spool {
 /**
  * Opens a spool, and creates it if it does not exist: NDJSON after a header, which is only appended to.
  * @param say writes a line to stderr
- * @throws {TaskpipeError} `LOCKED` if another task-exec writes to it; `USAGE` or `DATA` if it is something
- *   else; `IO`
+ * @throws {TaskpipeError} `LOCKED` if another task-exec writes to it; `USAGE` or `DATA` if it is another kind of
+ *   file; `IO`
  */
 export function openSpool(path: string, warn: (message: string) => void): Spool {
   const busy = `${path} is being written by another task-exec; name another file with --spool`;
@@ -57,7 +54,8 @@ export function openSpool(path: string, warn: (message: string) => void): Spool 
   return {
     tasks: () => {
       const bytes = createReadStream(place(), { highWaterMark: 1024 * 1024 });
-      // The header is not a task. Another invalid line was torn by a crash: its parent's record was not written, so the child is found again.
+      // The header is not a task. Another invalid line was torn by a crash: the record of its parent was not written, so it
+      // will be added again.
       return readTasks(bytes, { source: path, reject: () => {}, maxLine: Number.POSITIVE_INFINITY });
     },
     async add(tasks) {

@@ -26,7 +26,7 @@ export class Transitions {
     this.#changed(job, this.#busy, 'RETRYING', why);
   }
 
-  /** Reports that a task ended, or was given up. */
+  /** Reports that a task ended or was aborted. */
   ended(job: Job, state: State, why: Outcome = {}): void {
     this.#changed(job, this.#busy, state, why);
   }

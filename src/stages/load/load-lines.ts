@@ -6,7 +6,7 @@ import type { Seen } from './seen-uuids.ts';
 
 /** Converter of plain rows to the lines of their tasks, each with its newline. */
 export interface PlainMaker {
-  /** Returns whether rows with these columns can be converted. Rows with a uuid of their own need records. */
+  /** Returns whether rows with these columns can be converted. Rows with their own uuid need records. */
   takes(columns: Columns): boolean;
   /** Converts rows. @param source file that they are from */
   toLines(rows: PlainRows, source: string): Buffer;
@@ -45,8 +45,8 @@ export function plainMaker(
 }
 
 /**
- * Returns whether options need each record, or a count of tasks. With them the fast path would save little,
- * or they are rare.
+ * Returns whether options need each record, or a count of tasks. Such options are rare, or the fast path would save
+ * little with them.
  */
 function needsTasks(options: LoadOptions): boolean {
   const { encoding, require, offset, limit, sample, shard, duplicates, select = [] } = options;
@@ -55,7 +55,7 @@ function needsTasks(options: LoadOptions): boolean {
   return limit !== undefined || sample !== undefined || shard !== undefined;
 }
 
-/** Returns a function that tells whether a uuid is a duplicate, as its namesake in load-tasks.ts does. */
+/** Returns a function that returns whether a uuid is a duplicate, like the one of the same name in load-tasks.ts. */
 function duplicateFinder(isMade: boolean) {
   return (seen: Seen, uuid: DataView, rows: PlainRows, row: number, source: string): boolean => {
     const isNew = seen.addUuid(uuid);

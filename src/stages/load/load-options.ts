@@ -11,9 +11,9 @@ import { formats } from '../../loaders/index.ts';
 /** Options of a load: of `task-load` and of `load()`. */
 export const loadOptions = {
   ...identityOptions,
-  /** Ledger whose finished tasks are left out. */
+  /** Ledger with the finished tasks, which are left out. */
   ledger: path('leave out the tasks that are finished according to this ledger', { placeholder: 'LEDGER' }),
-  /** Loads finished tasks too. Default false. */
+  /** True to load finished tasks too. Default false. */
   again: flag('load finished tasks too'),
   /** Treatment of a uuid that occurred before in this load. Default `skip`. */
   duplicates: choice('treatment of a uuid that came before in this load', ['skip', 'keep', 'fail'], {
@@ -47,7 +47,7 @@ export const loadOptions = {
   encoding: value('encoding, such as gbk, windows-1252 or utf-16le (default: UTF-8)', 'NAME', toEncoding),
   /** Attribute that a plain line becomes. Default `line`. */
   field: text('attribute that a plain line becomes', { defaultText: 'line', placeholder: 'NAME' }),
-  /** Reads a list whose items end with NUL, instead of lines. Default false. */
+  /** True to read a list whose items end with NUL, instead of lines. Default false. */
   null: flag('read a list whose items end with NUL, not with a newline, as from find -print0', {
     alias: ['0'],
     details:
@@ -97,20 +97,20 @@ interface OwnLoadOptions {
    * command has `--no-header` instead, because a flag is false unless it is given.
    */
   readonly header?: boolean | undefined;
-  /** Receives all rejected input. Default: the first rejection ends the load with an error. */
+  /** Function that receives all rejected input. Default: the first rejection ends the load with an error. */
   readonly reject?: Reject | undefined;
   /** Called with messages that may interest the user. */
   readonly info?: ((message: string) => void) | undefined;
   /**
-   * Opens standard input, for the path `-`. Once `signal` is aborted it must end by itself; what was read
-   * until then is loaded.
+   * Opens standard input, for the path `-`. Once `signal` is aborted it must end on its own; data that was read until
+   * then is loaded.
    */
   readonly stdin?: (() => AsyncIterable<Buffer>) | undefined;
-  /** Signal to end the load after what it has read. */
+  /** Signal to end the load after the data that it has read. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of `load()`. The table that is spread is named again, because its doc comments are lost where it is spread. */
+/** Options of `load()`. `typeof loadOptions` is repeated, because a spread table loses its doc comments. */
 export type LoadOptions = LibraryOptions<typeof identityOptions & typeof loadOptions, OwnLoadOptions>;
 
 /** Names of the options of `OwnLoadOptions`. */

@@ -12,7 +12,7 @@ export interface LoadCounts {
   read: number;
   /** Tasks that came out. */
   loaded: number;
-  /** Tasks left out because the ledger has them as finished. */
+  /** Tasks left out because they are finished according to the ledger. */
   finished: number;
   /** Tasks left out because their uuid occurred before. */
   duplicates: number;
@@ -22,7 +22,7 @@ export interface LoadCounts {
   last: string | undefined;
 }
 
-/** Uuids whose tasks are left out. */
+/** Uuids of the tasks to leave out. */
 export interface LeftOut {
   /** Uuids that are finished according to the ledger. */
   readonly finished: IdSet | undefined;
@@ -77,9 +77,7 @@ export function taskMaker(options: LoadOptions, counts: LoadCounts, { finished, 
   };
 }
 
-/**
- * Returns a function that tells whether a uuid is a duplicate, and compares such a record with the first one.
- */
+/** Returns a function that returns whether a uuid is a duplicate, and compares such a record with the first one. */
 function duplicateFinder(
   isMade: boolean,
 ): (seen: Seen, uuid: string, record: Loaded, source: string) => boolean {

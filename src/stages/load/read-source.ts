@@ -84,7 +84,7 @@ export async function* readRecords(
   if (typeof path !== 'string')
     return yield* loadBytes('ndjson', bytesOf(path, read.reject, options.signal), read);
   const noStdin = (): never => {
-    throw new TaskpipeError('USAGE', 'load() reads "-" only where the option stdin says how');
+    throw new TaskpipeError('USAGE', 'load() reads "-" only with the option stdin');
   };
   const hints = hintsOf(options, typed);
   const known = formatByName(path, hints);
@@ -110,7 +110,7 @@ export async function* readRecords(
   yield* loadBytes(format, checked.encoding === undefined ? read.encodingHints.watch(all) : all, checked);
 }
 
-/** Returns whether these bytes are enough to tell the format of a file and its encoding. */
+/** Returns whether these bytes are enough to detect the format of a file and its encoding. */
 function hasStart(first: Buffer): boolean {
   return isTelling(first) && !needsMoreForEncoding(first);
 }

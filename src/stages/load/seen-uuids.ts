@@ -2,9 +2,9 @@ import { number } from '../../core/base/format.ts';
 import { IdSet, Pairs } from '../../core/ids/index.ts';
 
 /**
- * Uuids of a load so far, with the place and a checksum of the first record of each. The checksum tells
- * whether later records with the uuid differ; for a uuid made of the whole record it is 0. Most of this is in
- * a temporary file, see `Pairs`.
+ * Uuids of a load so far, with the place and a checksum of the first record of each. The checksum shows whether later
+ * records with the uuid differ; for a uuid made of the whole record it is 0. Most of this is in a temporary file, see
+ * `Pairs`.
  */
 export class Seen {
   readonly #ids = new IdSet();
@@ -28,7 +28,7 @@ export class Seen {
     return this.#counted(this.#ids.addUuid(uuid));
   }
 
-  /** Stores the place and the checksum of a record whose uuid is new and was added last. */
+  /** Stores the place and the checksum of a record. Its uuid must be new, and the last one added. */
   keepFirst(source: string, line: number, checksum: number): void {
     const { added } = this.#ids;
     if (this.#source !== source) {
@@ -38,7 +38,7 @@ export class Seen {
     this.#firsts.set(added, checksum, line);
   }
 
-  /** Compares a duplicate, whose uuid was added last, with the first record of that uuid. */
+  /** Compares a duplicate with the first record of its uuid, which must be the last one added. */
   compare(source: string, line: number, checksum: number): void {
     const [first] = this.#firsts.get(this.#ids.added);
     if (checksum === 0 || first === 0 || first === checksum) return;

@@ -27,7 +27,7 @@ export async function totalOf(given: number | string | undefined): Promise<Total
     throw ioError('cannot read --total', given, error);
   };
   const found = await stat(given).catch(fail);
-  // Reading from a pipe takes the data away from its other reader.
+  // Data read from a pipe would be lost for its other reader.
   if (!found.isFile())
     throw new TaskpipeError('USAGE', `--total must be a number or a file; ${given} is not a file`);
   await access(given, constants.R_OK).catch(fail);

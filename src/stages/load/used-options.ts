@@ -3,14 +3,12 @@ import { withoutUnused } from '../../core/options/unused-options.ts';
 import { type Format, formatByName, type Hints, unusedOptions } from '../../loaders/index.ts';
 import type { LoadOptions } from './load-options.ts';
 
-/**
- * Options that stood on the command line; undefined in the library, where all given options count as typed.
- */
+/** Options on the command line; undefined in the library, where all given options count as typed. */
 export type Typed = ReadonlySet<string> | undefined;
 
 /**
- * Returns the options that may tell the format of a file. Options of the environment serve a whole pipeline,
- * so of these only `format` does.
+ * Returns the options that may determine the format of a file. Options of the environment serve a whole pipeline, so
+ * of these only `format` does.
  */
 export function hintsOf(options: LoadOptions, typed: Typed): Hints {
   if (typed === undefined) return options;
@@ -18,7 +16,7 @@ export function hintsOf(options: LoadOptions, typed: Typed): Hints {
 }
 
 /**
- * Leaves out options that no format of the files uses, if the names of all files tell their formats.
+ * Leaves out options that no format of the files uses, if the names of all files show their formats.
  * @throws {TaskpipeError} `USAGE` for one that was typed
  */
 export function usedOptions(paths: readonly string[], options: LoadOptions, typed: Typed): LoadOptions {

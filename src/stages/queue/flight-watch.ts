@@ -8,7 +8,7 @@ const NAMED = 5;
 export interface FlightOptions {
   /** Time for which a task may be missing. */
   readonly missingAfter: number;
-  /** Time without any task that comes back, after which `info` is called. */
+  /** Time without a returning task after which `info` is called. */
   readonly quiet: number;
   readonly info?: ((message: string) => void) | undefined;
 }
@@ -16,14 +16,14 @@ export interface FlightOptions {
 /** A delivered task. */
 interface Flight {
   readonly number: number;
-  /** Time since which a task that was delivered later is back. */
+  /** Time at which a task that was delivered later came back. */
   passedAt: number | undefined;
 }
 
 /**
- * Notices tasks that left the pipe between `pull` and `ack`, for example by a filter that drops records: tasks that were
- * delivered after them came back, and they did not. A task that was missing before is also missing if the pipe is idle:
- * it may be the last one, with no later task behind it. All times are in milliseconds, by one clock.
+ * Watch for tasks that left the pipe between `pull` and `ack`, for example by a filter that drops records: tasks that
+ * were delivered after them came back, and they did not. If the pipe is idle, a task that was missing before is
+ * missing again, even without later tasks: it may be the last one. All times are in milliseconds, by one clock.
  */
 export class FlightWatch {
   readonly #options: FlightOptions;
@@ -34,7 +34,7 @@ export class FlightWatch {
   #latestBack = -1;
   /** Time since the last delivery or return. */
   readonly #silence = new Silence();
-  /** True once this silence was reported. */
+  /** True if the current silence was reported. */
   #isTold = false;
   /** Uuids that were missing and have not come back since. */
   readonly #missedBefore = new Set<string>();

@@ -1,9 +1,9 @@
 import type { Queue } from '../../queues/index.ts';
 
-/** Time without a delivery until the queues are asked, and between two such looks, in milliseconds. */
+/** Time without a delivery until the queues are checked, and interval of these checks, in milliseconds. */
 const IDLE = 3000;
 
-/** Tells a user why nothing is delivered: the queue is paused. */
+/** Reports to the user that nothing is delivered because a queue is paused. */
 export class PauseNote {
   readonly #queues: readonly Queue[];
   readonly #info: ((message: string) => void) | undefined;
@@ -21,7 +21,7 @@ export class PauseNote {
     this.#isReported = false;
   }
 
-  /** Looks whether queues are paused if nothing was delivered for some time. Call it while nothing comes. */
+  /** Checks whether queues are paused if nothing was delivered for some time. Call it while no tasks arrive. */
   async look(): Promise<void> {
     if (this.#isReported || performance.now() < this.#nextLook) return;
     this.#nextLook = performance.now() + IDLE;

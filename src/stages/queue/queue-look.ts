@@ -1,6 +1,6 @@
 import type { Causes, Queue, Size } from '../../queues/index.ts';
 
-/** A look at a queue. */
+/** State of a queue at one moment, with its rates. */
 export interface QueueLook extends Size {
   readonly name: string;
   /** Numbers of dead tasks by the code of their last failure. */
@@ -21,12 +21,12 @@ interface Sample {
 
 /** Time over which rates are averaged, in milliseconds. */
 const WINDOW = 60_000;
-/** Minimum ratio of the time between two counts of the causes to the time that a count takes. */
+/** Minimum ratio of the time between two counts of the causes to the duration of a count. */
 const REST = 10;
 /** Time after which the causes are counted again even if the number of dead tasks is the same, in milliseconds. */
 const RECOUNT = 10_000;
 
-/** Looks at one queue again and again, and computes its rates. */
+/** Watch that reads the state of one queue repeatedly, and computes its rates. */
 export class QueueWatch {
   readonly #queue: Queue;
   readonly #samples: Sample[] = [];
@@ -63,7 +63,7 @@ export class QueueWatch {
     };
   }
 
-  /** Counts the causes if they may have changed, but not too often: a count looks at each dead task. */
+  /** Counts the causes if they may have changed, but not too often: counting reads each dead task. */
   async #count(dead: number, now: number): Promise<void> {
     const isKnown = dead === this.#counted && (dead === 0 || now - this.#countedAt < RECOUNT);
     if (isKnown || now < this.#countAt) return;
@@ -78,7 +78,7 @@ export class QueueWatch {
   #ratesAt(sample: Sample): { done: number | undefined; ended: number | undefined } {
     const samples = this.#samples;
     const last = samples.at(-1);
-    // Someone has made the queue forget finished or dead tasks.
+    // Finished or dead tasks were deleted from the queue.
     if (last !== undefined && (sample.finished < last.finished || sample.ended < last.ended))
       samples.length = 0;
     samples.push(sample);

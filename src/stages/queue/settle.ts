@@ -6,7 +6,7 @@ import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/i
 import { MISFITS } from '../../savers/contract.ts';
 import { nameOf } from '../ledger-filter.ts';
 
-/** Unknown tasks after which no more are kept for the message that names some. */
+/** Maximum number of unknown tasks to keep for the message that names some. */
 const STRANGERS = 10;
 
 /** Line of the input, with the verdict on its task. */
@@ -37,11 +37,11 @@ function judge(line: string): JudgedLine | RecordReject | undefined {
   if (run === undefined || run.state === 'SUCCESS') return { uuid, kind: 'done', line };
   if (run.state === 'PENDING') return { uuid, kind: 'back', line };
   const error = failureOf(run.error, run.state);
-  // The work succeeded, but its result does not fit the output: it is in the rest file.
+  // The work succeeded, but its result does not fit the output, and is in the rest file.
   return { uuid, kind: 'failed', error, isFinal: MISFITS.includes(error.code), line };
 }
 
-/** Returns the failure of a run. A run that came from outside may lack anything. */
+/** Returns the failure of a run. A run from outside may lack any member. */
 function failureOf(error: Partial<Failure> | undefined, state: string): Failure {
   const { code, message } = error ?? {};
   return { code: String(code ?? state), message: String(message ?? '') };

@@ -10,7 +10,7 @@ import type { Quota } from '../exec/limits/limit-options.ts';
 import { CHEAPER, type LongWaits } from '../exec/limits/long-waits.ts';
 import { unlessStopped } from './unless-stopped.ts';
 
-/** Longest time between two questions to the server, in milliseconds: others may have given something back. */
+/** Longest time between two requests to the server, in milliseconds: others may have refunded a part. */
 const OFTEN = 500;
 
 /** Parts of shared quotas. */
@@ -55,7 +55,7 @@ export function withSharedQuotas(executor: Executor, shared: SharedQuotas): Exec
 class SharedCharges {
   readonly #shared: SharedQuotas;
   readonly #asker = randomUUID();
-  /** Latest question of each lane: the next one waits for its answer, so that attempts start in their order. */
+  /** Latest request of each lane: the next one waits for its answer, so that attempts start in order. */
   readonly #asking = new Map<string, Promise<unknown>>();
 
   constructor(shared: SharedQuotas) {
@@ -102,7 +102,7 @@ class SharedCharges {
     return undefined;
   }
 
-  /** Gives back what was charged for an attempt that is not made any more. */
+  /** Refunds the charges of an attempt that is not made any more. */
   async #giveBack(lane: string, charges: readonly QuotaCharge[], places: readonly string[]): Promise<void> {
     const corrections = places.map((place, i) => {
       const { cost, ...quota } = charges[i] as QuotaCharge;
@@ -131,7 +131,7 @@ class SharedCharges {
       const difference = (real[index] as number) - (estimate[index] as number);
       return difference === 0 ? [] : [{ ...quota, place: places[i] as string, difference }];
     });
-    // The work is done: a server that is away must not take its outcome. The next charge reports that.
+    // The work is done: an unavailable server must not discard its outcome. The next charge reports the error.
     if (corrections.length > 0)
       await unlessStopped(
         queues.correct(lane, corrections).catch(() => {}),

@@ -1,9 +1,9 @@
-/** Most time between two looks that counts, in milliseconds. */
+/** Maximum time between two checks that counts, in milliseconds. */
 const GAP = 500;
 
 /**
- * Time without a sign of life of another process, by a monotonic clock. A pause of this process counts for little:
- * while it is suspended, or cut off from Redis, it could not hear anything.
+ * Time without a sign of life of another process, by a monotonic clock. A pause of this process counts for at most
+ * `GAP`: while it is suspended or cut off from Redis, it cannot receive signs of life.
  */
 export class Silence {
   #length = 0;
@@ -15,7 +15,7 @@ export class Silence {
     this.#lookedAt = performance.now();
   }
 
-  /** Returns its length until now, in milliseconds. Look more often than `GAP`. */
+  /** Returns its length until now, in milliseconds. Call it more often than every `GAP`. */
   look(): number {
     const now = performance.now();
     this.#length += Math.min(GAP, now - this.#lookedAt);

@@ -16,6 +16,6 @@ export async function unlessStopped<T>(promise: Promise<T>, signal: AbortSignal)
     return await Promise.race([promise, stopped]);
   } finally {
     signal.removeEventListener('abort', onAbort as () => void);
-    promise.catch(() => {}); // it may fail after the stop
+    promise.catch(() => {}); // the promise may reject after the stop
   }
 }

@@ -25,25 +25,28 @@ export const saveOptions = {
   fields,
   /** Character between two cells of CSV or TSV. Default: that of the format. */
   delimiter: value('character between two cells of CSV or TSV (\\t is a tab)', 'CHAR', toAsciiDelimiter),
-  /** Begins a new CSV or TSV with a byte order mark, so that spreadsheets read it as UTF-8. */
+  /** True to begin a new CSV or TSV with a byte order mark, so that spreadsheets read it as UTF-8. */
   bom: flag('begin a new CSV or TSV with a byte order mark, so that Excel reads it as UTF-8'),
   /** Ledger in which saved tasks are marked as finished. */
   ledger: path('mark saved tasks as finished in this ledger', { placeholder: 'LEDGER' }),
   /** Path of the rest file, for records that are not saved. Default: the output's path and `.rest.ndjson`. */
   rest: path('file for records that are not saved', { defaultText: 'OUT.rest.ndjson' }),
-  /** Saves every record whose task ended, failures too; `PENDING` ones go to the rest file. Default false. */
+  /** True to save every record whose task ended, failures too; `PENDING` ones go to the rest file. Default false. */
   all: flag('save failed records too; they then count as finished'),
-  /** Adds columns for attributes that have none; otherwise their records go to the rest file, with code `COLUMNS`. */
+  /**
+   * True to add columns for attributes that have none; otherwise their records go to the rest file, with code
+   * `COLUMNS`.
+   */
   widen: flag('add a column for an attribute that has none'),
   /**
-   * Accepts edits of the output since the last run: removed rows are taken out of the ledger, rows without a
+   * True to accept edits of the output since the last run: removed rows are deleted from the ledger, rows without a
    * uuid are kept, and an incomplete last row is moved aside. Otherwise these are errors.
    */
   acceptEdits: flag('accept that rows were removed from OUT: their tasks run again'),
-  /** Replaces the output with a new file at the end. */
+  /** True to replace the output with a new file at the end. */
   overwrite: flag('replace OUT by a new file at the end'),
   tee: flag('write every record to stdout once it is safe, in OUT or in the rest file'),
-  /** Puts a quote before cells that a spreadsheet would run as formulas. */
+  /** True to put a quote before cells that a spreadsheet would run as formulas. */
   escapeFormulas: flag("put a ' before cells that a spreadsheet would run as formulas"),
   /** Number of records at which a commit begins. Default 1000; for Parquet, where a commit is a part, 50000. */
   flush: count('records per commit', { defaultText: `${FLUSH}, ${PARQUET_LIMITS.records} for Parquet` }),
@@ -61,11 +64,14 @@ export const saveOptions = {
   ),
   /** Table of a database. Default `tasks`. */
   table: text('table of a database', { placeholder: 'NAME', defaultText: 'tasks' }),
-  /** Attribute, by name or path, for whose values OUT is divided: `DIR/NAME=VALUE/FILE` for an OUT of `DIR/FILE`. */
+  /** Attribute, by name or path, by which OUT is divided: `DIR/NAME=VALUE/FILE` for an OUT of `DIR/FILE`. */
   partitionBy: text('write OUT, DIR/FILE, as one file per value of this attribute: DIR/NAME=VALUE/FILE', {
     placeholder: 'NAME',
   }),
-  /** Saves each record as a whole, in a column `record` of type jsonb. Default false: a column for each attribute. */
+  /**
+   * True to save each record as a whole, in a column `record` of type jsonb. Default false: a column for each
+   * attribute.
+   */
   jsonb: flag('save whole records to a column "record" of type jsonb (PostgreSQL)'),
   /** File of rejects that the caller writes. It is an error if this stage writes the same file. */
   rejects: path('keep invalid input, as NDJSON with its place and the reason'),
@@ -82,7 +88,7 @@ interface OwnSaveOptions {
   readonly tee?: ((lines: string) => Promise<void>) | undefined;
   /** Writes to standard output, for the path `-`. */
   readonly write?: ((text: string) => Promise<void>) | undefined;
-  /** Aborted if the run was stopped: what came is saved, but nothing is overwritten. */
+  /** Aborted if the run was stopped: records that arrived are saved, but nothing is overwritten. */
   readonly stopped?: AbortSignal | undefined;
   /** Called once at the start, with the summary that grows during the run. */
   readonly watch?: ((summary: Readonly<SaveSummary>) => void) | undefined;

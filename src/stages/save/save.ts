@@ -68,7 +68,7 @@ export async function save(
   return router.summary;
 }
 
-/** Creates the folder of an output, which has the folders of its partitions. @throws {TaskpipeError} `IO` */
+/** Creates the folder of an output, in which its partitions have their folders. @throws {TaskpipeError} `IO` */
 function makeFolder(out: string): void {
   try {
     mkdirSync(dirname(out), { recursive: true });
@@ -128,7 +128,7 @@ async function keepRecords(
   const done = error.tasks.filter((task) => stateOf(task) !== undefined);
   if (done.length > 0) {
     await rest.add(textOf(done), true);
-    warn(`${counted(done.length, 'finished record')} that came before the error: see ${rest.path}`);
+    warn(`${counted(done.length, 'finished record')} that arrived before the error: see ${rest.path}`);
   }
   await rest.merge({ has: () => false });
   throw error;
@@ -137,7 +137,7 @@ async function keepRecords(
 function quiet(_message: string): void {}
 
 /**
- * Returns whether the ledger is the database that is saved to, whose rows tell what is finished.
+ * Returns whether the ledger is the database of the output. Its rows then show what is finished.
  * @throws {TaskpipeError} `USAGE` if the table is not that of a ledger
  */
 function isOwnLedger(out: string, { ledger, format, table }: SaveOptions): boolean {
@@ -161,7 +161,7 @@ function isTableLedger(out: string, table: string | undefined, place: string | u
 }
 
 /**
- * Merges the records that a crash left. Does nothing if another process has the rest file: its run has not
+ * Merges the records that a crash left. Does nothing if another process has the rest file, because its run has not
  * ended.
  */
 async function mergeLeft(rest: Rest, { saved }: Destination): Promise<void> {
@@ -188,7 +188,7 @@ function checkSaveOptions(out: string, options: SaveOptions): void {
     if (overwrite) refuse('--overwrite needs a file');
     if (acceptEdits) refuse('--accept-edits needs a file: standard output has no earlier rows');
     if (partitionBy !== undefined) refuse('--partition-by needs a file, as in out/rows.csv');
-    if (widen) refuse('--widen needs a file: what is on the standard output cannot be changed');
+    if (widen) refuse('--widen needs a file: rows on the standard output cannot be changed');
   } else if (overwrite) {
     if (partitionBy !== undefined)
       refuse('--overwrite cannot be used with --partition-by: remove the folders of the partitions first');

@@ -43,7 +43,7 @@ export function drawLatency(area: Area, { latency }: Report): () => void {
       ],
       series: [
         {},
-        { paths, points, fill: area.colour('failed') }, // successes are drawn over it, so that only failures stay visible
+        { paths, points, fill: area.colour('failed') }, // successes are drawn over them, so that only failures stay visible
         { paths, points, fill: area.colour('done') },
       ],
     },

@@ -39,7 +39,7 @@ export async function call<T>(path: string, method?: string): Promise<T> {
   return data;
 }
 
-/** Returns the text of an answer, in which numbers keep all digits. */
+/** Returns the text of an answer, so that numbers keep all digits. */
 export async function textOf(path: string): Promise<string> {
   const response = await ask(endpoint + path);
   return response.text();

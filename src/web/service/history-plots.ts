@@ -11,7 +11,7 @@ interface Told {
   readonly median_ms: readonly (number | null)[];
 }
 
-/** Bars as wide as their interval. */
+/** Bars with the width of their interval. */
 const bars = uPlot.paths.bars?.({ size: [0.9, 20], align: 1 });
 
 /** Makes a plot of values over the last hour. @param curves their colours, by the names in the style sheet */

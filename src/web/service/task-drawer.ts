@@ -43,7 +43,7 @@ export class TaskDrawer {
     window.addEventListener('hashchange', () => this.openLinked());
   }
 
-  /** Opens the task that the url names, or closes. */
+  /** Opens the task in the url, or closes the panel. */
   openLinked(): void {
     const uuid = new URLSearchParams(location.hash.slice(1)).get('task') ?? '';
     if (uuid === '') this.#hide();
@@ -81,7 +81,7 @@ export class TaskDrawer {
     await this.#follow(uuid).catch(() => {}); // logs may not be enabled
   }
 
-  /** Shows what was added to the log. */
+  /** Shows new lines of the log. */
   async #follow(uuid: string): Promise<void> {
     const from = this.#read === 0 ? '' : `&from=${this.#read}`;
     const { log, next } = await call<{ log: string; next: number }>(
@@ -145,7 +145,7 @@ export class TaskDrawer {
   }
 }
 
-/** Makes the list of what is known of a task. */
+/** Makes the list of the members of a task. */
 function factsOf(task: ShownTask): HTMLElement {
   const facts: (readonly [string, ...(Node | string)[]])[] = [['State', stateOf(task.status)]];
   for (const [name, stamp] of [

@@ -64,7 +64,7 @@ export class TaskTable {
     this.#restart();
   }
 
-  /** Reads the tasks again that are shown. */
+  /** Reads the displayed tasks again. */
   refresh(): void {
     void this.#load().catch((error: Error) => {
       this.#empty.textContent = error.message;

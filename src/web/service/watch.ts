@@ -6,7 +6,7 @@ import { TaskDrawer } from './task-drawer.ts';
 import { TaskTable } from './task-table.ts';
 import { refreshTimes } from './task-times.ts';
 
-/** Intervals at which a changed list, the times, and the plots are shown again, in milliseconds. */
+/** Intervals of the updates of a changed list, of the times, and of the plots, in milliseconds. */
 const LIST = 1000;
 const TIMES = 1000;
 const PLOTS = 15_000;

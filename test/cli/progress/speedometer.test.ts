@@ -3,7 +3,7 @@ import { type Speed, Speedometer } from '../../../src/cli/progress/speedometer.t
 
 const SECOND = 1000;
 
-/** Looks five times a second at a count that follows `countAt`. Returns the last speed. */
+/** Samples a count that follows `countAt` five times a second. Returns the last speed. */
 function lookUntil(end: number, countAt: (seconds: number) => number): Speed {
   const speedometer = new Speedometer(0);
   for (let time = 200; time < end * SECOND; time += 200) speedometer.look(time, countAt(time / SECOND));

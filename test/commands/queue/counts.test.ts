@@ -22,7 +22,7 @@ const tasks = (...uuids: string[]): Task[] => uuids.map((uuid) => new Task(uuid,
 const size = async (at: string, fields: string): Promise<string> =>
   (await sh(`task-queue size ${at} | jq -c '[${fields}]'`)).stdout.trim();
 
-/** Opens a queue over a connection of its own, as another machine has. */
+/** Opens a queue over a separate connection, like another machine. */
 async function machine(name: string): Promise<Queue> {
   const queues = await openQueues(redis.url, [name], { env: {} });
   open.push(queues);

@@ -221,7 +221,7 @@ describe('pull and ack', () => {
     await Promise.all([ended(second), ended(settler)]);
   });
 
-  test('make a task dead after its workers have died --attempts times', async () => {
+  test('mark a task as dead after its workers have died --attempts times', async () => {
     const { at } = fresh();
     await sh(`task-queue push ${at} --attempts 2`, { input: tasks('killer') });
     for (let i = 0; i < 2; i++) {
@@ -269,7 +269,7 @@ describe('pull and ack', () => {
     expect(uuidsOf(stdout)).toHaveLength(460);
   });
 
-  test('make only the task dead that kills its executor, and get the others done', async () => {
+  test('mark only the task as dead that kills its executor, and complete the others', async () => {
     const { at } = fresh();
     const cwd = freshFolder();
     await sh(`task-queue push ${at} --attempts 3`, {

@@ -117,7 +117,7 @@ describe('task-queue size --metrics', () => {
     for (const pull of pulls) pull.kill('SIGKILL');
   });
 
-  test('has the time since when the next task waits, also on machines whose clocks are wrong', async () => {
+  test('has the age of the next task, also on machines with wrong clocks', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     const cwd = freshFolder();

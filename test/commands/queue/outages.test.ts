@@ -34,7 +34,7 @@ describe('a Redis that answers nothing', () => {
     ]);
   });
 
-  test('is noticed by a pull that waits for tasks, which goes on when Redis does', async () => {
+  test('is noticed by a pull that waits for tasks, which continues when Redis does', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     await sh(`task-queue push ${at} --quiet`, { input: numbers(1) });
@@ -73,7 +73,7 @@ describe('a full Redis', () => {
     expect((await sh(`task-queue size ${at} | jq .finished`)).stdout).toBe('500\n');
   }, 60_000);
 
-  test('takes acknowledgements, and can be cleared, even if it has no memory left', async () => {
+  test('accepts acknowledgements, and can be cleared, even if it has no memory left', async () => {
     const redis = await startRedis(...limits);
     const at = `${redis.url} --name q`;
     await sh(`task-queue push ${at} --quiet`, { input: numbers(2000) });
@@ -97,7 +97,7 @@ describe('records that leave the pipe', () => {
   const pipe = (at: string, filter: string, more = ''): string =>
     `task-queue pull ${at} --until-empty ${more} | jq -c --unbuffered '${filter}' | task-queue ack ${at} --quiet`;
 
-  test('are named, and given back as failed once later ones came back', async () => {
+  test('are named, and returned as failed once later ones came back', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     await sh(`task-queue push ${at} --attempts 1 --quiet`, { input: numbers(30) });
@@ -109,7 +109,7 @@ describe('records that leave the pipe', () => {
     expect(dead.stdout).toBe('[3,"MISSING"]\n');
   }, 60_000);
 
-  test('are given back as failed again when nothing is behind them any more, until they are dead', async () => {
+  test('are returned as failed again even without later tasks, until they are dead', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     await sh(`task-queue push ${at} --quiet`, { input: numbers(6) });
@@ -120,7 +120,7 @@ describe('records that leave the pipe', () => {
     expect(dead.stdout).toBe('[3,3,"MISSING"]\n');
   }, 60_000);
 
-  test('are reported if all that are in flight are gone', async () => {
+  test('are reported if all tasks in flight are missing', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     await sh(`task-queue push ${at} --quiet`, { input: numbers(4) });
@@ -152,7 +152,7 @@ test('a task whose result does not fit the output does not run again', async () 
   expect(readFileSync(join(cwd, 'out.csv.rest.ndjson'), 'utf8')).toMatch(/"uuid":"b".*"code":"COLUMNS"/);
 });
 
-test('pull ends with 141 and without a word if its reader leaves before Redis has answered', async () => {
+test('pull ends silently with 141 if its reader leaves before Redis has answered', async () => {
   const redis = await startRedis();
   redis.freeze(true);
   const pull = await sh(`task-queue pull ${redis.url} --name q | sleep 0.5; echo "\${PIPESTATUS[0]}"`);

@@ -7,7 +7,7 @@ import { until } from '../../support/until.ts';
 
 beforeEach(needsRedis);
 
-test('pull says that the queue is paused, and goes on after resume', async () => {
+test('pull says that the queue is paused, and continues after resume', async () => {
   const { url } = await startRedis();
   const at = `${url} --name q`;
   await push(at, tasks('a'));

@@ -11,7 +11,7 @@ beforeEach(needsRedis);
 const tasks = (count: number, prefix = 't'): string =>
   Array.from({ length: count }, (_, i) => `{"uuid":"${prefix}${i}"}\n`).join('');
 
-/** Collects what a process writes. */
+/** Collects the output of a process. */
 function collect(stream: NodeJS.ReadableStream | null): () => string {
   let text = '';
   stream?.setEncoding('utf8').on('data', (chunk) => {
@@ -21,7 +21,7 @@ function collect(stream: NodeJS.ReadableStream | null): () => string {
 }
 
 describe('task-queue watch --json', () => {
-  test('writes an object for each queue and look, with rates, and ends with 130 at Ctrl-C', async () => {
+  test('writes an object for each queue at each interval, with rates, and ends with 130 at Ctrl-C', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     await sh(`task-queue push ${at} --quiet`, { input: tasks(300) });
@@ -69,7 +69,7 @@ describe('task-queue watch --json', () => {
     expect([code, JSON.parse(lines.at(-1) as string)]).toMatchObject([0, { finished: 5, secondsLeft: 0 }]);
   });
 
-  test('follows the causes of deaths and what is retried', async () => {
+  test('follows the causes of deaths and retries', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     const watch = start(`exec task-queue watch ${at} --json --interval 100ms`);
@@ -105,7 +105,7 @@ describe('task-queue watch --json', () => {
 });
 
 describe('task-queue watch', () => {
-  test('writes a line for each look to stderr if that is not a terminal', async () => {
+  test('writes a line at each interval to stderr if that is not a terminal', async () => {
     const redis = await startRedis();
     const at = `${redis.url} --name q`;
     await sh(`task-queue push ${at} --quiet`, { input: tasks(1200) });
@@ -161,7 +161,7 @@ describe('task-queue watch', () => {
 });
 
 describe('an outage of Redis', () => {
-  test('is waited for by watch, which then goes on', async () => {
+  test('makes watch wait, which then continues', async () => {
     const redis = await startRedis();
     const watch = start(`exec task-queue watch ${redis.url} --name q --json --interval 100ms`);
     const [out, err] = [collect(watch.stdout), collect(watch.stderr)];

@@ -1,4 +1,4 @@
-/* Thrown values: a value of any kind gives a failure with its causes. */
+/* Thrown values: a value of any kind becomes a failure with its causes. */
 import { expect, test } from 'vitest';
 import { thrownOf } from '../../../src/core/base/thrown.ts';
 

@@ -68,7 +68,7 @@ function linkOf(fd: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);
   } catch {
-    return ''; // it was the descriptor of the folder itself
+    return ''; // the descriptor of the folder itself
   }
 }
 

@@ -1,4 +1,4 @@
-/* Connections to PostgreSQL: where passwords come from, TLS, and what is said when there is no connection. */
+/* Connections to PostgreSQL: sources of passwords, TLS, and the messages about a failed connection. */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
@@ -17,7 +17,7 @@ beforeEach(needsPostgres);
 
 type Env = Readonly<Record<string, string>>;
 
-/** Returns what a command says about a database, or `fine`. */
+/** Returns the message of a command about a database, or `fine`. */
 async function said(url: string, env: Env = {}, patience = '20s'): Promise<string> {
   const { code, stderr } = await sh(`task-done count '${url}' --patience ${patience}`, { env });
   return code === 0 ? 'fine' : `${code} ${stderr.trim()}`;
@@ -89,7 +89,7 @@ test('the hint after a save shows the table as a ledger, without the password', 
   expect(stderr).not.toContain('hidden');
 }, 60_000);
 
-test('TLS checks what sslmode says, and a certificate that does not fit is named with the remedy', async (context) => {
+test('TLS checks what sslmode requires, and a certificate that does not fit is named with the remedy', async (context) => {
   await needsOpenssl(context);
   const at = await makeCertificates();
   const files = ['server.pem', 'server.key'].map((name) => join(server.folder, name));
@@ -121,7 +121,7 @@ test('TLS checks what sslmode says, and a certificate that does not fit is named
   );
 }, 60_000);
 
-test('a server, a database, a right or a parameter that is missing is named with what to type', async () => {
+test('a missing server, database, permission or parameter is named with what to type', async () => {
   const port = await freePort();
   expect(await said(`postgres://127.0.0.1:${port}/x?ledger=l`, {}, '1s')).toMatch(
     /74 .*127\.0\.0\.1:\d+\/x\?ledger=l: nothing listens at 127\.0\.0\.1, port \d+; does PostgreSQL run there\?/,
@@ -147,7 +147,7 @@ test('a server, a database, a right or a parameter that is missing is named with
   expect([code, stderr]).toEqual([74, expect.stringMatching(/permission denied for table secret; .*GRANT/)]);
 }, 60_000);
 
-test('a read-only server is waited for, and then named as a copy', async () => {
+test('a command waits for a read-only server, and then names it as a copy', async () => {
   const { code, stderr } = await sh(
     `PGOPTIONS= psql -Xqd '${server.url}' -c 'alter database postgres set default_transaction_read_only = on' && task-save '${server.url}' --patience 1s`,
     { input: '{"uuid":"a"}\n' },
@@ -159,11 +159,11 @@ test('a read-only server is waited for, and then named as a copy', async () => {
   expect([code, stderr]).toEqual([74, expect.stringMatching(/the database is read-only .*Give its primary/)]);
 }, 60_000);
 
-test('a connection to a former primary, which only reads, is replaced while the server is waited for', async () => {
+test('a connection to a former primary, which only reads, is replaced during the wait for the server', async () => {
   const url = server.database('moved');
   server.sql('alter database moved set default_transaction_read_only = on');
   const warned: string[] = [];
-  // The connection keeps the setting, as that to the old primary of a failover does.
+  // The connection keeps the setting, like the connection to the old primary of a failover.
   const warn = (words: string): void => {
     if (warned.push(words) === 1) server.sql('alter database moved reset default_transaction_read_only');
   };
@@ -176,7 +176,7 @@ test('a connection to a former primary, which only reads, is replaced while the 
   ]);
 }, 60_000);
 
-test('limits of time that a role has do not end a session, but those of PGOPTIONS do', async () => {
+test('time limits of a role do not end a session, but those of PGOPTIONS do', async () => {
   server.sql('create role hurried login');
   for (const name of ['statement_timeout', 'idle_in_transaction_session_timeout'])
     server.sql(`alter role hurried set ${name} = '1min'`);
@@ -190,7 +190,7 @@ test('limits of time that a role has do not end a session, but those of PGOPTION
   expect(await read({ PGOPTIONS: '-c statement_timeout=7s' })).toBe('7s 0');
 }, 60_000);
 
-test('a statement that takes longer than the patience is waited for while the server works on it', async () => {
+test('a statement may take longer than --patience while the server works on it', async () => {
   const holder = openPostgres(postgresAddress(server.url));
   await holder.run((session) => session.rows('select pg_advisory_lock(7)'));
   const warned: string[] = [];

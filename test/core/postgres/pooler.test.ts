@@ -8,7 +8,7 @@ import { needsPostgres, postgresPrograms, startPostgres, type TestPostgres } fro
 import { sh } from '../../support/run.ts';
 
 let server: TestPostgres;
-/** Server in front of it, which gives its clients process ids of its own, as poolers do. */
+/** Server in front of it, which gives its clients its own process ids, as poolers do. */
 const pooler = createServer((client) => {
   const there = connect(server.port, '127.0.0.1');
   client.pipe(there);

@@ -1,4 +1,4 @@
-/* Urls of Redis, and where their passwords come from. */
+/* Urls of Redis, and the sources of their passwords. */
 import { expect, test } from 'vitest';
 import { redisAddress, withPassword } from '../../../src/core/redis/redis-address.ts';
 

@@ -64,7 +64,7 @@ describe('--http --batch', () => {
     expect(stderr).toBe('task-exec: 10 done\n');
   });
 
-  test('keeps the digits of items that --batch-answer leads to by names alone', async () => {
+  test('keeps the digits of items that --batch-answer finds by names alone', async () => {
     const answer: Answering = (response, { body }) => {
       const items = JSON.parse(body).map(() => '{"id":12345678901234567890,"v":1.50}');
       response.setHeader('content-type', 'application/json');
@@ -111,7 +111,7 @@ describe('--http --batch', () => {
     expect(foreign.json[3]).toEqual({ index: 97 });
   });
 
-  test('is not halved if a server refuses it whatever is in it', async () => {
+  test('is not halved if a server refuses it whatever its contents', async () => {
     for (const status of [402, 429]) {
       const { seen, stderr } = await run(
         answers(() => ({ error: { code: 'insufficient_quota' } }), status),
@@ -148,12 +148,12 @@ describe('--http --batch', () => {
     const input = records(64);
     const down = answers(() => new Error('down'));
     const { seen, stderr } = await run(down, '--batch 64 --retries 1', input);
-    // Both attempts, and the halves down to a task alone; the whole batch would be 127 requests each time.
+    // Both attempts, and the halves down to a single task; the whole batch would be 127 requests each time.
     expect(seen.length).toBe(2 * (1 + 12));
     expect(stderr).toContain('64 failed');
   });
 
-  // logstash-output-elasticsearch #1199, fluent-bit #10056: a request that is too large is sent again for ever.
+  // logstash-output-elasticsearch #1199, fluent-bit #10056: a request that is too large is sent again forever.
   test('halves a batch that is too large for its server', async () => {
     const answer: Answering = (response, { body }) => {
       const items = JSON.parse(body);
@@ -163,7 +163,7 @@ describe('--http --batch', () => {
     expect((await run(answer, '--batch 10')).stderr).toBe('task-exec: 10 done\n');
   });
 
-  test('does not send a request again whose answer does not match, or whose server gave no answer', async () => {
+  test('does not repeat a request whose answer does not match, or that got no answer', async () => {
     const short = await run(
       answers((items) => items.slice(1).map(() => 1)),
       '--batch 10',
@@ -174,7 +174,7 @@ describe('--http --batch', () => {
     expect(cut.stderr).toContain('10 failed');
   });
 
-  test('retries a batch that a server puts off, as a whole, with another key if its tasks differ', async () => {
+  test('retries a batch that a server defers, as a whole, with another key if its tasks differ', async () => {
     let count = 0;
     const answer: Answering = (response, { body }) => {
       response.writeHead(++count === 1 ? 429 : 200, {

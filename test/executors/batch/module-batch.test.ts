@@ -32,7 +32,7 @@ describe('--module --batch', () => {
   });
 
   // dataloader #169, #55 and #41: an Error or a null of one key takes all others with it.
-  test('takes an Error for one task, and null and undefined as results', async () => {
+  test('accepts an Error for one task, and null and undefined as results', async () => {
     const code = `export default (tasks) => tasks.map(({ n }) => n === 3 ? new Error('three') : n === 4 ? null :
       n === 5 ? undefined : n === 6 ? Promise.reject(Object.assign(new Error('six'), { code: 'SIX' })) : n);`;
     const { results, rows, errors } = await run(code, '--batch 10');
@@ -69,7 +69,7 @@ describe('--module --batch', () => {
     }
   });
 
-  test('takes an Error that is returned as one that is thrown', async () => {
+  test('treats a returned Error like a thrown one', async () => {
     const code = `export default async (tasks) => tasks.some(({ n }) => n === 6)
       ? Object.assign(new Error('no six'), { code: 'SIX' }) : tasks.map(({ n }) => n);`;
     const { errors, stderr } = await run(code, '--batch 10');
@@ -88,7 +88,7 @@ describe('--module --batch', () => {
     expect(stderr).toContain('9 done, 1 failed (ERROR 1)');
   });
 
-  test('retries single tasks, and gives the highest attempt of a batch', async () => {
+  test('retries single tasks, and reports the highest attempt of a batch', async () => {
     const code = `export default (tasks, { attempt }) => tasks.map(({ n }) =>
       n < 3 && attempt < 3 ? Object.assign(new Error('busy'), { retry: true }) : attempt);`;
     const { results, rows } = await run(code, '--batch 5 --batch-wait 20ms', records(5));

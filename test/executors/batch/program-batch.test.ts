@@ -40,7 +40,7 @@ describe('--worker --batch', () => {
   });
 
   test.each(['', '--batch-lines'])(
-    'takes the records of cat for successes without results %s',
+    'treats the records of cat as successes without results %s',
     async (lines) => {
       const { rows, results } = await run(`--worker cat --batch 4 ${lines}`);
       expect(rows.every(({ run }) => Object(run).state === 'SUCCESS')).toBe(true);
@@ -89,7 +89,7 @@ describe('--command --batch', () => {
     expect(results[5]).toMatchObject({ stderr: '5\n' });
   });
 
-  test('is a success without output, for commands that only act', async () => {
+  test('is a success without output, for commands that have no result', async () => {
     const { results, stderr } = await run(`--command 'touch {n...}' --batch 100`);
     expect(results[3]).toEqual({ exit: 0, stdout: '', stderr: '' });
     expect(stderr).toBe('task-exec: 10 done\n');
@@ -111,7 +111,7 @@ describe('--command --batch', () => {
     expect(errors[6]).toContain('ended with exit code 1: bad');
   });
 
-  // GNU parallel and xargs start a command with too many words never, or fail for all of them.
+  // GNU parallel and xargs never start a command with too many words, or fail for all of them.
   test('halves a batch whose words are too long for the system', async () => {
     const cwd = freshFolder();
     const input = Array.from(

@@ -31,7 +31,7 @@ for (const first of ['stage', 'commands'] as const) {
   }
 }
 
-test('a command that a signal of its own ends has failed', async () => {
+test('a command that is ended by its own signal has failed', async () => {
   const { of } = await exec(['--shell', '--command', 'kill -TERM $$'], numbered(1));
   expect(of.t1?.run).toMatchObject({ state: 'FAILURE', error: { code: 'SIGNAL' } });
 });
@@ -84,7 +84,7 @@ test('a process with the output of a failed command is killed after --linger', a
   await until(() => !pidsIn(join(cwd, 'pids')).some(isAlive));
 });
 
-test('output of a background process is kept while it comes', async () => {
+test('output of a background process is kept while it arrives', async () => {
   const late = '(for i in 1 2 3 4; do sleep 0.2; echo $i; done) &';
   const { of } = await exec(['--shell', '--command', late, '--linger', '1s'], numbered(1));
   expect(of.t1?.result.stdout).toBe('1\n2\n3\n4\n');

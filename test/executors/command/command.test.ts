@@ -318,7 +318,7 @@ describe('task-exec --command', () => {
     expect(readdirSync(cwd).sort()).toEqual(["it's; $HOME", 't1']);
   });
 
-  test('gives exactly one record for each of hundreds of commands', async () => {
+  test('emits exactly one record for each of hundreds of commands', async () => {
     const { records, code } = await exec(['--command', 'echo {n}', '-j', '8', '--quiet'], numbered(300));
     expect(new Set(records.map(({ uuid, result }) => `${uuid} ${result.stdout}`)).size).toBe(300);
     expect([records.length, code]).toEqual([300, 0]);

@@ -22,7 +22,7 @@ describe('placeholders', () => {
     }
   });
 
-  test('give parts of a path: without ending, base name, folder, and base name without ending', async () => {
+  test('return parts of a path: without ending, base name, folder, and base name without ending', async () => {
     const files = [
       'd/a.tar.gz',
       'plain',
@@ -282,7 +282,7 @@ describe('--results', () => {
     expect([ran.code, ran.stderr]).toEqual([74, expect.stringContaining(words)]);
   });
 
-  test('says which program is missing, and leaves nothing of an earlier attempt', async () => {
+  test('names a missing program, and leaves no output of an earlier attempt', async () => {
     const cwd = freshFolder();
     const ran = await exec(['--command', '{p} x', '--results', 'out/{uuid}'], tasks({ p: 'no-such' }), {
       cwd,

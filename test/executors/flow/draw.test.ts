@@ -156,7 +156,7 @@ function hostileFlow(): ReturnType<typeof linear> {
   return flow;
 }
 
-test('a drawing is one statement a line, whatever the names are', () => {
+test('a drawing has one statement per line, whatever the names are', () => {
   const mermaid = draw(hostileFlow(), 'mermaid').trimEnd().split('\n');
   const quoted = '"(?:[^"`%;:<>&\\\\#\\p{Cc}\\p{Cs}]|#\\d+;)*"';
   const statement = new RegExp(

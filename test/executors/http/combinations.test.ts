@@ -22,7 +22,7 @@ const redirecting = (to: TestServer, status = 302): Promise<TestServer> =>
 const paths = (url: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${url}/${i}`);
 
-/** Expects that each record has a file of its own with the right bytes, and that nothing else is left in the folder. */
+/** Expects that each record has its own file with the right bytes, and that the folder has no other files. */
 function expectFiles({ records }: Run, dir: string): void {
   const names = records.map(({ result }) => String(result?.file));
   expect(new Set(names).size).toBe(records.length);
@@ -115,7 +115,7 @@ describe('--body-dir with redirects', () => {
     expect(digest(JSON.parse(ended[0]?.result as string).file)).toBe(file.sha256);
   });
 
-  test('writes no file for a redirect that leads nowhere', async () => {
+  test('writes no file for a redirect loop', async () => {
     const server = await serve((response) => response.writeHead(302, { location: '/again' }).end('moved'));
     const bodyDir = join(freshFolder(), 'pages', '{uuid}.txt');
     const ran = await runAll([server.url], { jobs: 1, retries: 0 }, { bodyDir, follow: 2 });

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { headOf, LargeFile, MB, type Serving, serveLarge } from '../../support/large-server.ts';
 import { ended, freshFolder, sh, start } from '../../support/run.ts';
 
-/** Size of the file in MB: `DOWNLOAD_MB=2048` tries the size of the real world. */
+/** Size of the file in MB: `DOWNLOAD_MB=2048` tests a realistic size. */
 const SIZE = Number(process.env.DOWNLOAD_MB ?? 200);
 
 async function digest(path: string): Promise<string> {
@@ -21,7 +21,7 @@ function run(cwd: string, options = ''): ChildProcess {
   return start(`exec task-exec --http --timeout 10m --retries 0 --body-dir pdfs ${options} < in`, { cwd });
 }
 
-/** Returns the bytes that are in the partial files of a folder. */
+/** Returns the number of bytes in the partial files of a folder. */
 function partial(cwd: string): number {
   const own = join(cwd, 'pdfs/.taskpipe');
   if (!existsSync(own)) return 0;
@@ -56,7 +56,7 @@ test(`a download of ${SIZE} MB that is killed five times is whole, and was not f
   expect(readdirSync(join(cwd, 'pdfs'))).toHaveLength(1);
   expect(server.seen).toHaveLength(6);
   expect(step).toBeGreaterThan(4 * MB);
-  expect(server.sent).toBeLessThanOrEqual(file.size + 5 * 4 * MB); // what was not noted yet
+  expect(server.sent).toBeLessThanOrEqual(file.size + 5 * 4 * MB); // bytes that were not noted yet
 }, 600_000);
 
 test.each(['SIGINT', 'SIGTERM'] as const)(

@@ -53,7 +53,7 @@ describe('the host of a redirect', () => {
     expect(ran.ms).toBeGreaterThan(400);
   });
 
-  test('is paused when it answers 429, and its tasks begin anew at the first host', async () => {
+  test('is paused when it answers 429, and its tasks start again at the first host', async () => {
     let refused = 0;
     const times: number[] = [];
     const to = await serve((response) => {
@@ -85,7 +85,7 @@ describe('the host of a redirect', () => {
     expect(states(ran)).toEqual(['SUCCESS']);
   });
 
-  test('is asked after a stop for what had begun, within the grace period', async () => {
+  test('gets requests after a stop for tasks that had begun, within the grace period', async () => {
     const stopping = new AbortController();
     const { server } = await busy(1);
     const from = await serve((response, { url }) => {
@@ -93,7 +93,7 @@ describe('the host of a redirect', () => {
       response.writeHead(303, { location: server.url + url }).end();
     });
     const options = { jobs: 4, perHost: 4, hostRate: { count: 1, per: 60_000 }, stopping: stopping.signal };
-    // The rate lets one request through in a minute, the stop lets all go on that had begun.
+    // The rate allows one request per minute; after the stop, all tasks that had begun continue.
     const ran = await runAll(
       [`${from.url}/3`, `${from.url}/4`],
       options,
@@ -105,7 +105,7 @@ describe('the host of a redirect', () => {
     expect(from.seen).toHaveLength(1);
   });
 
-  test('is asked after a stop for what waited for it, whatever its limits', async () => {
+  test('gets requests after a stop for tasks that waited for it, whatever its limits', async () => {
     const stopping = new AbortController();
     const { server, most } = await busy(3000);
     const from = await serve((response, { url }) => {
@@ -118,7 +118,7 @@ describe('the host of a redirect', () => {
     expect(most()).toBe(2);
   });
 
-  test('may have a lane of tasks of its own, which share its limit with redirects', async () => {
+  test('may also have its own tasks, which share its limit with redirects', async () => {
     const { server, most } = await busy(10);
     const from = await redirecting(server);
     const urls = twelve('').map((path, i) => (i % 2 ? from.url : server.url) + path);
@@ -199,7 +199,7 @@ describe('a used-up rate limit of a success', () => {
     expect(ran.ms).toBeGreaterThan(900);
   });
 
-  test('that the cache has stored pauses nothing', async () => {
+  test('from the cache pauses no host', async () => {
     const { freshFolder } = await import('../../support/run.ts');
     const limit = {
       'x-ratelimit-remaining': '0',

@@ -1,4 +1,4 @@
-/* Retrying by choice: statuses, silence, and what leads on. */
+/* Options for retries: statuses, idle connections, redirects. */
 import { describe, expect, test } from 'vitest';
 import { serve, serveRaw } from '../../support/http-server.ts';
 import { sh } from '../../support/run.ts';
@@ -51,7 +51,7 @@ describe('--retry-status', () => {
     await expect(open({ retryStatus: '500', noRetryStatus: true })).rejects.toMatchObject({ code: 'USAGE' });
   });
 
-  test('is named by --retry-on if it gets statuses', async () => {
+  test('is suggested by --retry-on if that gets statuses', async () => {
     const { code, stderr } = await sh('task-exec --command true --retry-on 500-504');
     expect(code).toBe(2);
     expect(stderr).toContain('--retry-status has the statuses of --http; got "500-504"');
@@ -95,7 +95,7 @@ describe('--idle-timeout', () => {
     expect(error).toBeUndefined();
   });
 
-  test('is of no effect on an answer that comes in time', async () => {
+  test('has no effect on an answer that arrives in time', async () => {
     const server = await serve((response) => response.end('ok'));
     expect((await fetchOne({ url: server.url }, { idleTimeout: 60_000 })).error).toBeUndefined();
   });
@@ -182,7 +182,7 @@ describe('--follow-meta', () => {
 
   const html = '<meta http-equiv="refresh" content="0;url=/next">';
 
-  test('is only for HTML, and only if it is asked for', async () => {
+  test('applies only to HTML, and only if it is requested', async () => {
     expect((await page(html, {}, 'text/plain')).result?.text).toBe(html);
     expect((await page(html, { followMeta: false })).result?.text).toBe(html);
     expect((await page(html, { follow: 0 })).result?.text).toBe(html);
@@ -200,7 +200,7 @@ describe('--follow-meta', () => {
     expect(script.error?.code).toBe('REDIRECTS');
   });
 
-  test('does not repeat a POST, and takes a long hostile page in a short time', async () => {
+  test('does not repeat a POST, and reads a long hostile page in a short time', async () => {
     const hostile = [
       `${'<meta '.repeat(20_000)}`,
       `<meta ${'"'.repeat(50_000)}`,

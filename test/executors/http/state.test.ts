@@ -146,7 +146,7 @@ describe('--cache', () => {
     },
   );
 
-  test('returns a response to no other cookie jar', async () => {
+  test('returns a response only to the same cookie jar', async () => {
     const server = await serve((response, { headers }) =>
       response.setHeader('cache-control', 'private, max-age=60').end(`for ${headers.cookie}`),
     );

@@ -229,7 +229,7 @@ test('--expect-body is matched against each body independently', async () => {
 });
 
 describe('a body that takes too long to judge', () => {
-  test('fails its task alone, and keeps no other waiting for long', async () => {
+  test('fails only its task, and does not keep others waiting for long', async () => {
     const server = await serve((response, { url }) =>
       response.end(url === '/bad' ? `${'a'.repeat(40)}!` : 'aaa'),
     );

@@ -37,7 +37,7 @@ export async function attempt(executor: Executor, record: object | string, uuid?
   return { ...rest, raw, result: raw === undefined ? undefined : JSON.parse(raw) };
 }
 
-/** Makes the first attempt at a task with an executor of its own. */
+/** Makes the first attempt at a task with its own executor. */
 export async function fetchOne(record: object | string, options: HttpOptions = {}): Promise<Tried> {
   return attempt(await open(options), record);
 }

@@ -32,7 +32,7 @@ describe('a report about downloads does not apply:', () => {
     expect(server.seen[1]?.headers.range).toBe(`bytes=${file.size - 1}-`);
   });
 
-  test('ducaale/xh#391: a Range of the user is sent as it is, each time', async () => {
+  test('ducaale/xh#391: a Range of the user is sent unchanged, each time', async () => {
     const server = await serve((response, { headers }) =>
       response
         .writeHead(206, { 'content-range': 'bytes 0-3/9', etag: ETAG })
@@ -111,7 +111,7 @@ describe('a report about downloads does not apply:', () => {
     expect(server.seen).toHaveLength(0);
   });
 
-  test('rockdaboot/wget2#362: a file that is there already is not emptied', async () => {
+  test('rockdaboot/wget2#362: an existing file is not emptied', async () => {
     const server = await serve((response) => response.writeHead(404).end('none'));
     const bodyDir = join(freshFolder(), '{uuid}.txt');
     const own = bodyDir.replace('{uuid}', 'u1');

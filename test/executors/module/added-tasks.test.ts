@@ -80,7 +80,7 @@ describe('ctx.add', () => {
     writeFileSync(join(cwd, 'work.mjs'), "console.error('up');\nexport default () => {};");
     const first = start('task-exec --module work.mjs --spool spool', { cwd });
     first.stdin?.write('{"uuid":"a"}\n');
-    await new Promise((resolve) => first.stdout?.once('data', resolve)); // its first task is done, so the spool is open
+    await new Promise((resolve) => first.stdout?.once('data', resolve)); // its first task has ended, so the spool is open
     const { code, stderr } = await sh('task-exec --module work.mjs --threads 2 --spool spool', { cwd });
     first.stdin?.end();
     expect(code).toBe(75);

@@ -1,4 +1,4 @@
-/* User code that ends the process, or an innocent neighbour, costs no record. */
+/* User code that ends the process or disturbs other tasks does not lose records. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

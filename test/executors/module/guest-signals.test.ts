@@ -1,4 +1,4 @@
-/* User code that defeats a signal: the records come out, and the stage ends. */
+/* User code that ignores a signal: the records are emitted, and the stage ends. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

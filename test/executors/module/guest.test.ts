@@ -1,4 +1,6 @@
-/* User code is a guest. What it prints, reads, leaves open or blocks does not harm the records. */
+/*
+ * User code in the process of the stage: its output, reads, open resources and endless loops do not harm the records.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -133,7 +133,7 @@ describe('--module', () => {
     expect(stderr).toBe('task-exec: 1 done, tried again 2 times\n');
   });
 
-  test('gives each attempt the record as it came, whatever the one before changed in it', async () => {
+  test('passes the original record to each attempt, whatever an earlier attempt changed in it', async () => {
     const code = `export default (task, { attempt }) => {
       const seen = JSON.stringify(task);
       for (const item of task.items) item.n = 'changed';

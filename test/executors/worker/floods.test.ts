@@ -1,4 +1,4 @@
-/* Programs that write more than the stage can show. */
+/* Programs that write more than the stage can display. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

@@ -94,7 +94,7 @@ describe('the end of the input', () => {
   });
 });
 
-test('a worker that does not answer its first task for 10 s is asked about once', async () => {
+test('a worker that does not answer its first task for 10 s causes a single hint', async () => {
   const cwd = folderWith(`for await (const line of lines) setTimeout(answer, 11_000, JSON.parse(line));`);
   const ran = await exec(['--worker', `${node} w.mjs`, '-j', '2'], numbered(2), { cwd });
   expect(states(ran)).toEqual(['SUCCESS', 'SUCCESS']);

@@ -18,7 +18,7 @@ export interface Case extends State {
 /**
  * Returns the states that a scenario can leave, each once.
  * @param top working folder
- * @throws if a run that is to be cut does not end by itself
+ * @throws if a run that will be cut does not end on its own
  */
 export async function casesOf(program: Program, scenario: Scenario, top: string): Promise<readonly Case[]> {
   const disk = new Disk();

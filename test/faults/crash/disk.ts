@@ -160,8 +160,8 @@ function write(
 }
 
 /**
- * Yields what a power loss can leave of a file: the safe contents; a prefix of the new ones, with or without
- * zeros after it; a hole.
+ * Yields the contents of a file that a power loss can leave: the safe contents; a prefix of the new ones, with or
+ * without zeros after it; a hole.
  */
 function* leftOf(
   { live, safe, from = 0 }: Content,

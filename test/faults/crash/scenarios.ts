@@ -31,7 +31,7 @@ const LEDGER = 'done.jsonl';
 
 const FAILURE = '"run":{"state":"FAILURE","error":{"code":"E"}}';
 
-/** Values whose rows are hard to tell apart when they are cut. */
+/** Values whose rows are hard to distinguish when they are cut. */
 const HARD = ['two\\nlines, \\"q\\"', 'é,😀', '\\t=1', 'b,c\\",d\\n', '', 'a\\r\\n', '\u2028'];
 
 /** Returns this many records. With `fails`, one record in four has failed. */

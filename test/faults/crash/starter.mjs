@@ -1,6 +1,5 @@
-// Runs saves with the library: it reads a scenario per line and writes its result as a line. It is a process
-// of its own because each start locks its files by a child process, which is cheaper to start from a small
-// process.
+// Runs saves with the library: it reads a scenario per line and writes its result as a line. It is a separate process
+// because each start locks its files by a child process, which is cheaper to start from a small process.
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 

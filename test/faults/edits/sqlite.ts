@@ -29,7 +29,7 @@ function bytes(name: string, kind: Kind, change: (bytes: Buffer) => Buffer | str
 
 const COPY = 'create table copy as select * from tasks';
 /** Returns statements that create the table again, as an import or a table editor does. */
-const anew = (columns: string, more = ''): readonly string[] => [
+const recreated = (columns: string, more = ''): readonly string[] => [
   'alter table tasks rename to old',
   `create table tasks (${columns})${more}`,
   'insert into tasks (uuid, n, text) select uuid, n, text from old',
@@ -58,13 +58,17 @@ export const sqliteEdits: readonly Edit[] = [
   sql('a trigger', 'harmless', 'create trigger seen after insert on tasks begin select 1; end'),
   sql('a copy of the table', 'harmless', COPY),
   sql('another table', 'harmless', 'create table notes (uuid text, note text)'),
-  sql('the rows in another order', 'harmless', ...anew('uuid text not null primary key, n, text')),
-  sql('the columns in another order', 'harmless', ...anew('text, n, uuid text not null primary key')),
-  sql('made anew without rowid', 'harmless', ...anew('uuid text primary key, n, text', ' without rowid')),
+  sql('the rows in another order', 'harmless', ...recreated('uuid text not null primary key, n, text')),
+  sql('the columns in another order', 'harmless', ...recreated('text, n, uuid text not null primary key')),
   sql(
-    'made anew with a unique index',
+    'recreated without rowid',
     'harmless',
-    ...anew('uuid text, n, text'),
+    ...recreated('uuid text primary key, n, text', ' without rowid'),
+  ),
+  sql(
+    'recreated with a unique index',
+    'harmless',
+    ...recreated('uuid text, n, text'),
     'create unique index u on tasks (uuid)',
   ),
   sql('the first row deleted', 'lossy', 'delete from tasks where n = 1'),
@@ -85,14 +89,14 @@ export const sqliteEdits: readonly Edit[] = [
   sql(
     'the table emptied by another one',
     'lossy',
-    ...anew('uuid text primary key, n, text'),
+    ...recreated('uuid text primary key, n, text'),
     'delete from tasks where n > 2',
   ),
   sql('the uuid column renamed', 'broken', 'alter table tasks rename column uuid to id'),
   sql(
-    'made anew with a column state',
+    'recreated with a column state',
     'broken',
-    ...anew('uuid text primary key, n, text'),
+    ...recreated('uuid text primary key, n, text'),
     'alter table tasks add column state text',
   ),
   sql(
@@ -102,11 +106,11 @@ export const sqliteEdits: readonly Edit[] = [
     'drop table tasks',
     'alter table t rename to tasks',
   ),
-  sql('the table made anew without a key', 'broken', ...anew('uuid text, n, text')),
+  sql('the table recreated without a key', 'broken', ...recreated('uuid text, n, text')),
   sql(
     'a row doubled in a table without a key',
     'broken',
-    ...anew('uuid text, n, text'),
+    ...recreated('uuid text, n, text'),
     'insert into tasks select * from tasks',
   ),
   sql(

@@ -3,8 +3,8 @@ import * as zlib from 'node:zlib';
 import { Decompress } from 'fzstd';
 
 /**
- * Returns the text of a file, unpacked by other code than that of the savers; of a torn end, what can be unpacked. A
- * missing file has no text.
+ * Returns the text of a file, unpacked by other code than the savers use; for a torn end, the part that can be
+ * unpacked. A missing file has no text.
  */
 export function contentsOf(path: string): string {
   if (!existsSync(path)) return '';
@@ -26,7 +26,7 @@ function ungzipped(bytes: Buffer): string {
 function unzstd(bytes: Buffer): string {
   const parts: Uint8Array[] = [];
   const decompressor = (): Decompress => new Decompress((part) => parts.push(part));
-  // Each frame is unpacked for itself; the frames between them are skipped.
+  // Each frame is unpacked separately; the frames between them are skipped.
   const frames = [...bytes.toString('latin1').matchAll(/\x28\xb5\x2f\xfd/g)].map(({ index }) => index);
   frames.forEach((start, i) => {
     try {

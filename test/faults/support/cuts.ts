@@ -48,7 +48,7 @@ const CELLS = [
   ['', '👩‍👩‍👧', '"', '\\u0041\\'],
   ['12345678901234567890', 'x'.repeat(60), 'ends\r\nin\r\nlines\n', '{"a":[1,2.50]}'],
 ];
-/** Numbers of rows and objects that give more than 2,000 bytes. */
+/** Numbers of rows and objects that make more than 2,000 bytes. */
 const ROWS = 36;
 const OBJECTS = 19;
 

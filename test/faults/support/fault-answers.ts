@@ -26,7 +26,7 @@ function hanging(): FaultCase[] {
         'stops in its body': HALF,
         'drips its body': (socket) => drip(socket, answer(`${TEXT}content-length: 100000\n`), 'x'),
         'drips its headers': (socket) => drip(socket, HEAD, 'a: b\r\n'),
-        'drips early hints for ever': (socket) => drip(socket, '', HINT),
+        'drips early hints forever': (socket) => drip(socket, '', HINT),
       },
     ),
     {
@@ -47,7 +47,7 @@ function oversized(): FaultCase[] {
         'sends 1 GB as gzip': whole('content-encoding: gzip\n', gzipBomb()),
         'sends gzip in gzip': whole('content-encoding: gzip, gzip\n', gzipSync(gzipBomb())),
         'sends 256 MB as brotli': whole('content-encoding: br\n', brotliBomb()),
-        'sends chunks for ever': (socket) => flood(socket, answer(TEXT + CHUNKED), `186a0\r\n${LONG}\r\n`),
+        'sends chunks forever': (socket) => flood(socket, answer(TEXT + CHUNKED), `186a0\r\n${LONG}\r\n`),
         'announces 10 GB': answer(`${TEXT}content-length: 10737418240\n`, 'x'),
       },
     ),
@@ -74,7 +74,7 @@ function broken(): FaultCase[] {
   return alike(
     { code: 'CONNECTION', again: true },
     {
-      'floods with early hints for ever': (socket) => flood(socket, '', HINT.repeat(500)),
+      'floods with early hints forever': (socket) => flood(socket, '', HINT.repeat(500)),
       'closes without an answer': (socket) => void socket.end(),
       'resets without an answer': reset(''),
       'resets in its body': reset(HALF),
@@ -168,7 +168,7 @@ function odd(): FaultCase[] {
         'turns text by its reason': whole(TEXT, 'no', '404 \xe2\x80\xaeoops\xc2\x9b31m'),
       },
     ),
-    { name: 'fails for ever', answer: whole(TEXT, 'no', '500 No'), code: 'HTTP_STATUS', again: true },
+    { name: 'fails forever', answer: whole(TEXT, 'no', '500 No'), code: 'HTTP_STATUS', again: true },
     {
       name: 'sends a body to HEAD',
       record: { method: 'head' },

@@ -117,7 +117,7 @@ function elsewhere(places: Places): FaultCase[] {
   const { ipv6 } = places;
   const only6 = { name: 'has IPv6 alone', url: `${ipv6}/good/6`, result: { text: 'this is /good/6' } };
   return [
-    { name: 'has a certificate of its own', url: `${places.selfSigned}/good/x`, ...untrusted },
+    { name: 'has a self-signed certificate', url: `${places.selfSigned}/good/x`, ...untrusted },
     { name: 'has a certificate that has expired', url: `${places.expired}/good/x`, ...untrusted },
     { name: 'has a certificate of another host', url: `${places.elsewhere}/good/x`, ...untrusted },
     { name: 'speaks no TLS', url: `${overTls(places.early)}/good/x`, ...untrusted },

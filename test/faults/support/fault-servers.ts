@@ -35,7 +35,7 @@ export interface Places {
   readonly landed: readonly string[];
 }
 
-/** Starts the servers; they end with the test. @param answering what `ill`, `other` and `secure` do */
+/** Starts the servers; they end with the test. @param answering behaviour of `ill`, `other` and `secure` */
 export async function startServers(answering: Answering): Promise<Places> {
   const landed: string[] = [];
   const land: RequestListener = ({ url, rawHeaders }, response) => {

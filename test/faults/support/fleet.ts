@@ -11,8 +11,8 @@ import { isAlive, kill, LEASE, type Machine, type MachineOptions, startMachine, 
 import type { Program } from './program.ts';
 
 /*
- * Machines that share a queue. Each is a pipe in a process group of its own, with an output of its own. The module
- * writes down each run of a task before it works, so that work that was done twice is known.
+ * Machines that share a queue. Each is a pipe in its own process group, with its own output. The module logs each run
+ * of a task before it works, so that repeated work is detected.
  */
 
 /** Name of the queue. */
@@ -72,7 +72,7 @@ export class Fleet {
   readonly notes: Notes;
   /** The tasks that were accepted. */
   readonly pushed: string[] = [];
-  /** Pushes that Redis had no room for. */
+  /** Pushes for which Redis had no memory. */
   refused = 0;
   readonly #options: FleetOptions;
   readonly #lost = new Set<string>();
@@ -158,7 +158,7 @@ export class Fleet {
     });
   }
 
-  /** Says that the tasks of some machines may be delivered once more. */
+  /** Allows that the tasks of some machines are delivered once more. */
   allow(machines = 1): void {
     this.#allowed += machines * WINDOW;
   }
@@ -174,7 +174,7 @@ export class Fleet {
     for (const machine of this.#running) kill(machine);
   }
 
-  /** Asks running machines to stop, which must succeed, and lets fresh pipes under the same names do what is left. */
+  /** Asks running machines to stop, which must succeed, and lets new pipes with the same names complete the rest. */
   async finish(
     running: readonly Machine[],
     options: ReadonlyMap<string, MachineOptions> = new Map(),
@@ -185,7 +185,7 @@ export class Fleet {
     const ends = Promise.all(running.map((machine) => this.endsWell(machine))).finally(() => {
       isStopped = true;
     });
-    // More than once, as one that was cut off is known only after its next greeting.
+    // More than once, because a machine that was cut off is registered only after its next heartbeat.
     for (; !isStopped; await after(500)) await this.queue.stop();
     await ends;
     const names = running.map(({ name }) => name);
@@ -211,7 +211,7 @@ export class Fleet {
         this.notes.add('exit code', `${name}: ${stage} ended with ${code}: ${stderr.slice(-500)}`);
   }
 
-  /** Waits for the end of a machine as long as the queue gets on, and kills it if it does not. */
+  /** Waits for the end of a machine as long as the queue makes progress; otherwise kills the machine. */
   async ends(machine: Machine): Promise<Awaited<Machine['end']>> {
     let isEnded = false;
     const watch = async (): Promise<void> => {
@@ -232,7 +232,7 @@ export class Fleet {
     return ended;
   }
 
-  /** At any time, what the queue calls finished must have a row. */
+  /** At any time, each task that the queue calls finished must have a row. */
   async checkFinished(): Promise<void> {
     checkFinished(await this.#remains());
   }

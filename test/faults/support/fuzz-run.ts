@@ -25,7 +25,7 @@ process.on('exit', () => writeFileSync('peak', String(process.resourceUsage().ma
 const DANGEROUS = /[^\n\t\P{Cc}]|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 /**
- * Runs a command on a text in a folder of its own.
+ * Runs a command on a text in its own folder.
  * @param breach receives effects that no input may have
  */
 export async function runOn(
@@ -74,8 +74,8 @@ export function difference<T>(seen: readonly T[], wanted: readonly T[]): string 
 }
 
 /**
- * Compares the output of a filter with the expected one: each invalid line is rejected once, and each valid
- * one gives, in order, a record that `isRight` accepts.
+ * Compares the output of a filter with the expected one: each invalid line is rejected once, and each valid one
+ * becomes, in order, a record that `isRight` accepts.
  */
 export function compare(
   { lines, bad }: Ran,

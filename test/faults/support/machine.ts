@@ -1,12 +1,12 @@
 import { endOf, isOf, type Notes, type Stages, startStages } from './live.ts';
 import type { Program } from './program.ts';
 
-/* A pipe that takes tasks from a queue, in a process group of its own. */
+/* A pipe that takes tasks from a queue, in its own process group. */
 
 export const STAGES = ['pull', 'exec', 'save', 'ack'] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** Tasks that a machine has at most. */
+/** Maximum number of tasks of a machine. */
 export const WINDOW = 30;
 /** Time that a silent machine keeps its tasks, in milliseconds. */
 export const LEASE = 2000;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { root } from '../../support/run.ts';
 
-/** Broken promise: its kind, and what was observed. */
+/** Broken promise: its kind, and the observation. */
 export interface Breach {
   readonly kind:
     | 'lost'
@@ -28,7 +28,7 @@ export interface Report {
 /** True if `npm run faults` runs, which tries each fault more often and stores the figures. */
 const isFull = process.env.FAULT_FIGURES !== undefined;
 
-/** Returns a number of trials: `all` in `npm run faults`, `some` in `npm test`, which is to end soon. */
+/** Returns a number of trials: `all` in `npm run faults`, `some` in `npm test`, which must end soon. */
 export function trials(all: number, some: number): number {
   return isFull ? all : some;
 }

@@ -50,7 +50,7 @@ export interface Kill {
   readonly at: number;
 }
 
-/** Pipeline in its folder, with what was observed so far. */
+/** Pipeline in its folder, with the observations so far. */
 export interface Round {
   readonly program: Program;
   readonly way: Way;

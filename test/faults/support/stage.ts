@@ -10,8 +10,8 @@ import type { Program } from './program.ts';
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /**
- * Stage between two real pipes. The test holds the other ends: it can fill a pipe or let it run empty, and
- * count what the stage did not read.
+ * Stage between two real pipes. The test holds the other ends: it can fill a pipe or let it run empty, and count the
+ * bytes that the stage did not read.
  */
 export class Stage {
   readonly pid: number;
@@ -128,7 +128,7 @@ export class Stage {
   async readAll(): Promise<void> {
     const end = performance.now() + LIMIT;
     while (this.#reader !== undefined && !this.#reader.readableEnded && !this.#reader.destroyed) {
-      if (performance.now() > end) throw new Error('waited in vain for the end of the output');
+      if (performance.now() > end) throw new Error('the output did not end in time');
       await after(2);
     }
   }
@@ -170,7 +170,7 @@ export class Stage {
     const end = performance.now() + LIMIT;
     while (!isSo()) {
       if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-      if (performance.now() > end) throw new Error(`waited in vain for ${isSo}`);
+      if (performance.now() > end) throw new Error(`not within the time limit: ${isSo}`);
       await after(5);
     }
   }

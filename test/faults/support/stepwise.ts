@@ -9,9 +9,7 @@ export interface Steps {
   readonly cwd: string;
   /** Command that emits records when they are safe. Its standard output goes to the file `tee`. */
   readonly command: string;
-  /**
-   * Input. Each part is sent when all records before it have been emitted, so that it is a commit of its own.
-   */
+  /** Input. Each part is sent when all records before it have been emitted, so that it is a separate commit. */
   readonly parts: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -19,7 +17,7 @@ export interface Steps {
 /** Maximum time in milliseconds for a part to be emitted. After that the command hangs. */
 const PATIENCE = 30_000;
 
-/** Runs a command with its input in steps, to its end. One that hangs has no exit code. */
+/** Runs a command with its input in steps, to its end. A command that hangs has no exit code. */
 export async function stepwise(program: Program, { cwd, command, parts, env }: Steps): Promise<Ended> {
   writeFileSync(join(cwd, 'tee'), '');
   const child = spawn('bash', ['-c', `exec ${command} >> tee`], {

@@ -205,7 +205,7 @@ test('a log from another form of the flow is rejected', async () => {
   truncateSync(path, text.lastIndexOf('{'));
   const again = await openFlowLog(path, quiet);
   await expect(runLogged(again, telling([], ['a', 'c']))).rejects.toThrow(
-    'what was kept does not fit the flow "f" as it is now: the flow "f" has no atom "b"',
+    'the stored run does not fit the flow "f" as it is now: the flow "f" has no atom "b"',
   );
   await again.close();
 });
@@ -232,7 +232,7 @@ test('a result that is not JSON fails its atom, and the atom is reverted', async
   await log.close();
 });
 
-test('a log begins with its kind, also after a crash tore that line, and other files are rejected', async () => {
+test('a log begins with its kind, even after a crash has torn that line, and other files are rejected', async () => {
   const path = join(freshFolder(), 'l');
   await (await openFlowLog(path, quiet)).close();
   const header = '{"taskpipe":"flow log","version":1}\n';

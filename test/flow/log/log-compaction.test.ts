@@ -52,7 +52,7 @@ test('a log that is opened again keeps one line for each run that succeeded, and
   expect(readFileSync(path, 'utf8')).toMatch(/^\{"taskpipe":"flow log","version":1\}\n/);
 });
 
-test('a log is compacted while it is written, and goes on with runs that have not ended', async () => {
+test('a log is compacted while it is written, and continues runs that have not ended', async () => {
   const path = join(freshFolder(), 'log');
   const log = await openFlowLog(path, quiet, { compactAt: 2_000 });
   const open = log.journal('f', 'open');
@@ -89,7 +89,7 @@ test('open runs of several flows are kept when a log is compacted while it is wr
   await again.close();
 });
 
-test('no end of a run is lost that is written while the log is compacted', async () => {
+test('an end of a run that is written while the log is compacted is not lost', async () => {
   const path = join(freshFolder(), 'log');
   const log = await openFlowLog(path, quiet, { compactAt: 1 });
   const all = names(400);
@@ -122,7 +122,7 @@ test('a log stays locked and keeps its place when it is compacted, also behind a
   expect(existsSync(`${file}.new`)).toBe(false);
 });
 
-test('a log that cannot be compacted goes on growing, with a warning', async () => {
+test('a log that cannot be compacted keeps growing, with a warning', async () => {
   const path = join(freshFolder(), 'log');
   await runAll(path, good, names(20));
   mkdirSync(`${path}.new`);
@@ -131,7 +131,7 @@ test('a log that cannot be compacted goes on growing, with a warning', async () 
   const log = await openFlowLog(path, (message) => warnings.push(message), { compactAt: 100 });
   await log.end('f', 'more', { state: 'SUCCESS', result: '1' });
   await log.close();
-  expect(warnings.join()).toMatch(/^cannot compact the flow log .*log.*; it goes on growing$/);
+  expect(warnings.join()).toMatch(/^cannot compact the flow log .*log.*; it keeps growing$/);
   expect(linesIn(path).at(-1)).toMatchObject({ uuid: 'more', end: 'SUCCESS' });
 });
 

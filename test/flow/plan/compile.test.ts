@@ -52,7 +52,7 @@ test('an input that is optional, injected, rebound, or provided by a retry contr
 
 test('two atoms with the same name are reported with their flows', () => {
   expect(fault(() => linear('f').add(atom('a'), unordered('g').add(atom('a'))))).toBe(
-    'USAGE flow "f": two atoms are called "a" (one in "f", one in "g"); each needs a name of its own',
+    'USAGE flow "f": two atoms are called "a" (one in "f", one in "g"); each needs its own name',
   );
   const nested = (): Flow => linear('g', { retry: times(2, { name: 'a' }) }).add(atom('b'));
   expect(fault(() => linear('f').add(atom('a'), nested()))).toMatch(/two atoms are called "a"/);

@@ -94,7 +94,7 @@ test('a timeout includes the hooks', async () => {
   expect(failures.slow?.code).toBe('TIMEOUT');
 });
 
-test('a hook that is not a function is rejected where the atom is added', () => {
+test('a hook that is not a function is rejected when the atom is added', () => {
   const add = (): unknown => linear('f').add(task('a', () => 1, { preExecute: 'yes' as never }));
   expect(add).toThrow('flow "f": preExecute of the atom "a" must be a function; got string');
 });

@@ -1,4 +1,4 @@
-/* Engines that are put back and run again. */
+/* Engines that are reset and run again. */
 import { expect, test } from 'vitest';
 import { Engine, type FlowChange, linear, task, times } from '../../../src/flow/index.ts';
 import { compile } from '../../../src/flow/plan/compile.ts';
@@ -28,14 +28,14 @@ test('a finished engine runs again after reset(), from the beginning and with th
   expect(first.errors).toHaveProperty('b');
 });
 
-test('results and failures are gone after reset(), also in a snapshot', async () => {
+test('reset() removes results and failures, also from a snapshot', async () => {
   const engine = new Engine(linear('f').add(task('a', () => 1, { provides: 'x' })));
   await engine.run();
   engine.reset();
   expect(engine.toJSON().atoms).toEqual({ a: { state: 'PENDING', intention: 'EXECUTE', turn: 0 } });
 });
 
-test('an engine whose revert failed can be put back', async () => {
+test('an engine whose revert failed can be reset', async () => {
   const trace = newTrace();
   const flow = linear('f').add(atom(trace, 'a', { failures: 1, revertFails: true }));
   const engine = traced(trace, flow);
@@ -60,7 +60,7 @@ test('reset() is refused while a flow runs and while it is suspended', async () 
   expect((await engine.run()).state).toBe('SUCCESS');
 });
 
-test('a stored list of changes with a reset in it gives the state of the later run', async () => {
+test('a stored list of changes with a reset in it restores the state of the later run', async () => {
   const changes: FlowChange[] = [];
   const journal = { add: (change: FlowChange) => void changes.push(change), sync: async () => {} };
   const flow = linear('f').add(task('a', () => 1));

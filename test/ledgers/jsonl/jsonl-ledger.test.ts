@@ -107,7 +107,7 @@ describe('a ledger in a file', () => {
     await there.close();
   });
 
-  test('cut or damaged at any byte, it has exactly what JSON.parse finds in its lines; it may be rejected if that is nothing', async () => {
+  test('cut or damaged at any byte, has exactly the uuids that JSON.parse finds; it may be rejected if there are none', async () => {
     const { ledger, path } = at(freshFolder());
     const id = fc.oneof(
       fc.uuid(),

@@ -33,7 +33,7 @@ const EXPECTED =
   '"m":{"k":1,"j":null},"j":{"a":1.10},"ll":[[1],[]]}';
 
 describe('task-load of Parquet', () => {
-  test('keeps all digits, dates and times, bytes as base64, and nested values; null gives no attribute', async () => {
+  test('keeps all digits, dates and times, bytes as base64, and nested values; null becomes no attribute', async () => {
     expect(await linesOf(await parquetOf(TYPES))).toEqual([EXPECTED]);
   });
 

@@ -20,7 +20,7 @@ function readersOf(header: string, options: LoadOptions, delimiter = ',') {
 
 type Reader = NonNullable<ReturnType<typeof readersOf>[0]>;
 
-/** Returns all that a reader tells of the rows at the start of bytes. */
+/** Returns all results of a reader for the rows at the start of bytes. */
 function found(
   reader: Pick<Reader, 'read' | 'isCut'>,
   text: Buffer,
@@ -39,7 +39,7 @@ function found(
   return { isCut, length, end, hasQuotes, lineCount, lastLine, each, lines: linesOf(rows, isCompared) };
 }
 
-/** Returns the text that a uuid is made of. */
+/** Returns the text from which a uuid is made. */
 function textOf(rows: PlainRows, row: number, column: number): string {
   return rows.bytes.toString('utf8', rows.startOf(row, column), rows.endOf(row, column));
 }
@@ -161,7 +161,7 @@ test.each([[';'], ['\t'], ['|']])('it agrees on rows with the delimiter %j', (de
   expect(found(simd, body, 1, true)).toEqual(found(plain as Reader, body, 1, true));
 });
 
-test('it stops at the limits of its memory, and goes on from there', () => {
+test('it stops at the limits of its memory, and continues from there', () => {
   const [plain, simd] = readersOf(`a,url,${'c'.repeat(5000)}\n`, {});
   const body = Buffer.from('1,2,3\n'.repeat(40_000));
   const all = plain?.read(Buffer.from(body), 1);

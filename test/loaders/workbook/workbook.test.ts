@@ -99,7 +99,7 @@ describe('the cells of a workbook', () => {
     ]);
   });
 
-  test('may lack names, have gaps, or stand in elements with a prefix', async () => {
+  test('may lack names, have gaps, or be in elements with a prefix', async () => {
     const sheet = `<?xml version="1.0"?><x:worksheet xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><x:sheetData>
       <x:row r="3"><x:c r="A3" t="str"><x:v>a</x:v></x:c><x:c r="B3" t="str"><x:v>b</x:v></x:c><x:c t="str"><x:v>c</x:v></x:c></x:row>
       <x:row r="4"/><x:row r="9"><x:c r="C9"><x:v>1</x:v></x:c></x:row></x:sheetData></x:worksheet>`;
@@ -138,7 +138,7 @@ describe('the sheet of a workbook', () => {
     await expect(read(book, { skip: 1, uuidFields: ['c'] })).rejects.toThrow('no column "c" (--uuid-fields)');
   });
 
-  test('tells merged cells, and formulas whose value was not stored', async () => {
+  test('reports merged cells, and formulas without a stored value', async () => {
     const sheet = `<?xml version="1.0"?><worksheet><sheetData>${row(text('a'), text('b'))}${row(n('1'), '<c><f>1+1</f></c>')}</sheetData><mergeCells><mergeCell ref="A1:A2"/></mergeCells></worksheet>`;
     const { tasks, notes } = await read(workbookOf(sheet));
     expect([tasks, notes]).toEqual([
@@ -189,7 +189,7 @@ test('a zip bomb takes bounded memory: its size is checked, and a text of 16 MB 
   expect([long.tasks, long.bad[0]?.code]).toEqual([[{ a: 1 }], 'LONG']);
 });
 
-test('a workbook is not read from a pipe, and the message tells what to type', async () => {
+test('a workbook is not read from a pipe, and the message says what to type', async () => {
   const cwd = freshFolder();
   writeFileSync(join(cwd, 'a.xlsx'), workbookOf(row(text('a')) + row(n('1'))));
   const { stderr, code } = await sh('task-load --format csv < a.xlsx', { cwd });

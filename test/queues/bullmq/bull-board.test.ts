@@ -1,4 +1,4 @@
-/* Bull Board, by its HTTP API, against a live queue of ours, and ours against what it does. */
+/* Bull Board, by its HTTP API, on a live queue of ours, and our commands after its changes. */
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { FastifyAdapter } from '@bull-board/fastify';

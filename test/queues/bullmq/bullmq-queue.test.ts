@@ -99,7 +99,7 @@ test('a finished task that another program adds again is not delivered', () =>
     connection.disconnect();
   }));
 
-test('tasks that are given back are at the front again, in order, before later ones', () =>
+test('returned tasks are at the front again, in order, before later ones', () =>
   withQueue(async (queue) => {
     await queue.push(['a', 'b', 'c', 'd', 'e'].map(task));
     const one = await consume(queue, 'w1');
@@ -181,7 +181,7 @@ test('a failed task keeps its priority when it is delivered again', () =>
     expect(uuidsOf(await consumer.take(3))).toEqual(['high', 'middle', 'low']);
   }));
 
-test('clear also removes jobs that no list has, so that their tasks can be pushed again', () =>
+test('clear also removes jobs that are in no list, so that their tasks can be pushed again', () =>
   withQueue(async (queue, name) => {
     await queue.push(['a', 'b'].map(task));
     const client = new Redis(redis.url);

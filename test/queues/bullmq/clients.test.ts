@@ -1,4 +1,4 @@
-/* BullMQ's own clients, as dashboards use them, against a live queue of ours, and ours against what they do. */
+/* BullMQ's own clients, as dashboards use them, on a live queue of ours, and our commands after their changes. */
 import { Queue as BullQueue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';

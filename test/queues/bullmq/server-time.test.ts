@@ -1,4 +1,4 @@
-/* Clocks of machines that are wrong: the time of Redis counts. */
+/* Machines with wrong clocks: the time of Redis counts. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
 import { openQueues, type Queue } from '../../../src/queues/index.ts';

@@ -1,4 +1,4 @@
-/* Which task killed a worker: those that were in flight are delivered in smaller groups, and in the end alone. */
+/* Which task killed a worker: tasks that were in flight are delivered in smaller groups, and finally alone. */
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
 import { judge } from '../../../src/queues/bullmq/suspects.ts';
@@ -33,8 +33,8 @@ async function deadOf(queue: Queue): Promise<string[]> {
 }
 
 /**
- * Runs a queue as a service does that is started again after each death: a pull ends with the stage that died.
- * @param kills tells which tasks kill the stage that runs them
+ * Runs a queue like a service that is restarted after each death: a pull ends with the stage that died.
+ * @param kills returns true for tasks that kill the stage that runs them
  * @returns the number of starts
  */
 async function runUntilEmpty(queue: Queue, kills: (uuid: string) => boolean): Promise<number> {
@@ -69,7 +69,7 @@ test('each of several tasks that kill their worker is found', () =>
     expect(await deadOf(queue)).toEqual(['t7 LEASE', 't8 LEASE', 't90 LEASE']);
   }));
 
-test('a task that is alone in its queue and kills its worker is dead at last', () =>
+test('a task that is alone in its queue and kills its worker is finally dead', () =>
   withQueue(async (queue) => {
     await queue.push([task('a')], { attempts: 3 });
     expect(await runUntilEmpty(queue, () => true)).toBeLessThan(8);

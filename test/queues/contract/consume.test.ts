@@ -147,8 +147,8 @@ contract('a consumer', (given) => {
 });
 
 /**
- * Runs a queue as a service does that is started again after each death: a pull ends with the stage that died.
- * @param kills tells which tasks kill the stage that runs them
+ * Runs a queue like a service that is restarted after each death: a pull ends with the stage that died.
+ * @param kills returns true for tasks that kill the stage that runs them
  */
 async function runUntilEmpty(queue: Queue, kills: (uuid: string) => boolean): Promise<void> {
   for (let starts = 1; starts < 300; starts++) {

@@ -1,6 +1,6 @@
 /*
- * Engines of queues, and what the contract tests need of each. A new engine is one more entry: all cases then run against
- * it.
+ * Engines of queues, and the properties that the contract tests need of each. A new engine is one more entry: all
+ * cases then run against it.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Task } from '../../../src/core/record/task.ts';
@@ -56,7 +56,7 @@ const engines: readonly Engine[] = [
     isInstalled: () => has('nats-server'),
     start: () => startNats(),
     refuses: ['order', 'repeat', 'rates', 'ledger'],
-    lacks: ['failed last'], // what is delivered again comes before what was never delivered
+    lacks: ['failed last'], // redelivered tasks come before new ones
   },
 ];
 

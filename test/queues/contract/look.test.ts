@@ -140,7 +140,7 @@ contract('change', (given) => {
   );
 });
 
-/** A window in which no test can see time pass, in milliseconds. */
+/** A window much longer than a test, in milliseconds. */
 const LONG = 3_600_000;
 
 contract('rates', (given) => {

@@ -126,7 +126,7 @@ contract('settle', (given) => {
     'order',
   );
 
-  given('marks unknown tasks as finished, unless only known ones are to be settled', async ({ queue }) => {
+  given('marks unknown tasks as finished, unless only known ones may be settled', async ({ queue }) => {
     await queue.push(tasks('a'));
     await (await consume(queue)).take(1);
     const verdicts = [...all('done', 'a', 'x'), ...all('failed', 'y')];

@@ -13,7 +13,7 @@ const lines = (...records: readonly object[]): string =>
 const all = (cwd: string, folder = 'out.parquet'): string =>
   `read_parquet('${join(cwd, folder, '*.parquet')}', union_by_name = true)`;
 
-/** Returns the types that DuckDB gives the columns of a table. */
+/** Returns the types of the columns of a table in DuckDB. */
 async function typesOf(table: string): Promise<Record<string, string>> {
   const rows = await duckdb(`select column_name, column_type from (describe from ${table})`);
   return Object.fromEntries(rows as [string, string][]);
@@ -104,7 +104,7 @@ describe('task-save out.parquet/', () => {
     expect([...finishedIn(join(cwd, 'l'))]).toEqual(['b']);
   });
 
-  test('marks rows that a kill left unmarked, removes an unfinished part, and reports rows that are gone', async () => {
+  test('marks rows that a kill left unmarked, removes an unfinished part, and reports missing rows', async () => {
     const cwd = freshFolder();
     const run = (options: string, ...uuids: readonly string[]) =>
       sh(`task-save out.parquet/ ${options}`, { cwd, input: lines(...uuids.map((uuid) => ({ uuid }))) });

@@ -57,7 +57,7 @@ describe('task-save --partition-by', () => {
     expect([...finishedIn(join(cwd, 'l'))].sort()).toEqual(['a', 'c']);
   });
 
-  test('marks rows that a kill left unmarked, and reports rows that are gone', async () => {
+  test('marks rows that a kill left unmarked, and reports missing rows', async () => {
     const cwd = freshFolder();
     mkdirSync(join(cwd, 'out/state=CA'), { recursive: true });
     writeFileSync(join(cwd, 'out/state=CA/rows.csv'), 'uuid,state\na,CA\nb,C');

@@ -185,7 +185,7 @@ describe('cells', () => {
 function plainCell(text: string, path: readonly string[]): string {
   let raw = text;
   for (const name of path) {
-    // JSON.parse with source text access would do, but Node 20 lacks it.
+    // JSON.parse with source text access would be enough, but Node 20 lacks it.
     let depth = 0;
     let inString = false;
     let found = '';

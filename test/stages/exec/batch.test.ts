@@ -58,7 +58,7 @@ describe('a batch', () => {
     expect(out.every(({ fields }) => fields.result === fields.n)).toBe(true);
   });
 
-  // celery-batches #107 and PR #95, datacube #45: a timer that is not set again, or only checked when tasks come.
+  // celery-batches #107 and PR #95, datacube #45: a timer that is not set again, or only checked when tasks arrive.
   test('waits for more tasks each time, and no longer than --batch-wait', async () => {
     const { executor, sizes } = calls(ok);
     async function* slowly(): AsyncGenerator<readonly Task[]> {
@@ -74,7 +74,7 @@ describe('a batch', () => {
   });
 
   // vector #8705 and #9790: events larger than the batch are dropped.
-  test('is limited in bytes, and a larger record is a batch of its own', async () => {
+  test('is limited in bytes, and a larger record is called alone', async () => {
     const tasks = [10, 10, 900, 10].map((length, i) => {
       const line = JSON.stringify({ uuid: `t${i}`, text: 'x'.repeat(length) });
       return new Task(`t${i}`, line);
@@ -85,7 +85,7 @@ describe('a batch', () => {
     expect(states).toEqual({ SUCCESS: 4 });
   });
 
-  test('has only tasks of one value of --batch-by', async () => {
+  test('has only tasks with the same value of --batch-by', async () => {
     const seen: unknown[][] = [];
     const { executor } = calls((tasks) => {
       seen.push([...new Set(tasks.map(({ fields }) => fields.of))]);
@@ -218,8 +218,8 @@ describe('a batch that fails as a whole', () => {
     },
   );
 
-  // fluent-bit #4630: records that were accepted are sent again and again with the one that is not.
-  test('is retried as a whole if the failure may pass, and then halved', async () => {
+  // fluent-bit #4630: accepted records are sent again and again together with the rejected one.
+  test('is retried as a whole if the failure may be temporary, and then halved', async () => {
     const { executor, sizes } = calls(poison(3, 'later', true));
     const { counts, out } = await run(executor, chunks(numbered(8)), {
       batch: 8,
@@ -232,7 +232,7 @@ describe('a batch that fails as a whole', () => {
     expect(out.every((one) => runOf(one).attempts === 3)).toBe(true);
   });
 
-  test('is not halved on and on if both halves fail for a time', async () => {
+  test('is not halved repeatedly if both halves fail temporarily', async () => {
     const { executor, sizes } = calls(() => bad('down', 'later', true));
     const { counts } = await run(executor, chunks(numbered(64)), { batch: 64, retries: 0 });
     expect(sizes).toEqual([64, 32, 32]);
@@ -250,7 +250,7 @@ describe('a batch that fails as a whole', () => {
       retries: 2,
       batchWait: 50,
     });
-    // Found at first; after that only the last attempt is halved.
+    // Found in the first search; after that only the last attempt is halved.
     expect(retried.sizes.filter((size) => size === 100).length).toBe(3);
     expect(retried.sizes.length).toBe(3 + 2 * 14);
     expect(ended.counts).toMatchObject({ failed: 100, retries: 200 });
@@ -271,7 +271,7 @@ describe('a batch that fails as a whole', () => {
     }
   });
 
-  test('shows each of several bad tasks: all that have failures of their own, or few that fail alike', async () => {
+  test('finds each of several bad tasks if their failures differ, or if few fail in the same way', async () => {
     const some = fc.uniqueArray(fc.nat(99), { minLength: 1, maxLength: 7 });
     const many = fc.uniqueArray(fc.nat(99), { minLength: 1, maxLength: 100 });
     const kind = fc.oneof(

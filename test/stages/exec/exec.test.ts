@@ -75,7 +75,7 @@ describe('the outcome of a task', () => {
     expect(out.map((one) => runOf(one).state)).toEqual(['SUCCESS', 'SUCCESS']);
   });
 
-  test('is a failure without its result if that makes the record too long', async () => {
+  test('is a failure without its result if the result makes the record too long', async () => {
     const { out } = await run(() => 'x'.repeat(500), [task('a')], { maxLine: 300 });
     expect(out[0]?.fields.result).toBeUndefined();
     expect(runOf(out[0])).toMatchObject({ state: 'FAILURE', error: { code: 'RESULT_TOO_LONG' } });
@@ -226,7 +226,7 @@ describe('lanes', () => {
     expect(most).toBe(20);
   });
 
-  test('read ahead at most some megabytes', async () => {
+  test('read ahead at most a few megabytes', async () => {
     let read = 0;
     const big = 'x'.repeat(1024 * 1024);
     async function* endless(): AsyncGenerator<readonly Task[]> {

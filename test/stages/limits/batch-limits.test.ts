@@ -94,7 +94,7 @@ describe('a further call of a batch that failed', () => {
     expect(lastLine(rich)).toContain(`${sum(callsIn(cwd))} of 100 of the budget`);
   });
 
-  test('waits for what running calls give back to a budget, also if both wait', async () => {
+  test('waits for the refunds of running calls, even if both wait', async () => {
     const cwd = folder();
     const end = await sh(`${EXEC} -j 2 --cost 'usd=result.cost || \`3\`' --budget usd=60`, {
       cwd,
@@ -119,7 +119,7 @@ describe('a further call of a batch that failed', () => {
     expect(end.code).toBe(143);
   });
 
-  test('goes before tasks that have not begun, so that they cannot hold it up for ever', async () => {
+  test('goes before tasks that have not begun, so that they cannot block it forever', async () => {
     const cwd = folder();
     const end = await sh(`${EXEC} -j 1 --quota requests=16/100ms --report report.json`, {
       cwd,
@@ -134,7 +134,7 @@ describe('a further call of a batch that failed', () => {
   });
 });
 
-describe('a call that failed as a whole and tells what it cost', () => {
+describe('a call that failed as a whole and reports its cost', () => {
   const WORKER = `import { createInterface } from 'node:readline';
 for await (const line of createInterface({ input: process.stdin })) {
   const { batch } = JSON.parse(line);
@@ -150,13 +150,13 @@ for await (const line of createInterface({ input: process.stdin })) {
     return sh(`task-exec --worker 'node w.mjs' ${options} && cat spent`, { cwd, input: lines(8, [5]) });
   };
 
-  // Calls of 8, 4, 2, 2, 1 and 1 tasks; the three that have the bad task tell 100 each.
+  // Calls of 8, 4, 2, 2, 1 and 1 tasks; the three with the bad task report 100 each.
   test('charges each task its share of it, not the whole', async () => {
     const end = await run("--cost 'usd=`7`' --cost usd=result.used");
     expect(lastLine(end)).toContain('usd: 307 spent');
   });
 
-  test('charges the estimate of each task if the answer does not tell the cost', async () => {
+  test('charges the estimate of each task if the answer has no cost', async () => {
     const end = await run("--cost 'usd=result.other || `7`'");
     expect(lastLine(end)).toContain('usd: 126 spent');
   });

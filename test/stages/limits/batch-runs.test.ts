@@ -1,4 +1,6 @@
-/* Batches with quotas, budgets, retries, a stop and a kill: every task ends once, and what was spent is not forgotten. */
+/*
+ * Batches with quotas, budgets, retries, a stop and a kill: every task ends once, and the spending is not forgotten.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,7 +8,7 @@ import { expect, test } from 'vitest';
 import { type Ended, ended, freshFolder, sh, start } from '../../support/run.ts';
 import { until } from '../../support/until.ts';
 
-/** A call notes what it costs before it works: 3 for each task is the estimate, and most cost less. */
+/** A call logs its cost before it works: the estimate is 3 for each task, and most cost less. */
 const MODULE = `import { appendFileSync } from 'node:fs';
 const tried = new Set();
 let calls = 0;
@@ -59,7 +61,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) =>
 /** Checks that a record has the state and the result or the message of its own task. */
 function check({ uuid, n, kind, result, run: { state, error } }: Row): void {
   if (state === 'PENDING') return;
-  // Calls that were busy may have used up the retries.
+  // Retries may have been used up while the server was busy.
   if (error?.message === 'busy' || (kind === 'shy' && error?.message === 'shy'))
     expect(state).toBe('FAILURE');
   else if (kind === 'bad') expect([state, error?.message]).toEqual(['FAILURE', `bad ${uuid}`]);
@@ -84,7 +86,7 @@ const scenario = fc.record({
   part: fc.integer({ min: 10, max: 90 }),
 });
 
-test('every task ends as exactly one record of its own, and the budget holds over a stop, a kill and resumed runs', async () => {
+test('every task ends as exactly one record, and the budget holds over a stop, a kill and resumed runs', async () => {
   const ends = new Map<string, number>();
   const property = fc.asyncProperty(scenario, async (of) => {
     const cwd = freshFolder();
@@ -99,7 +101,7 @@ test('every task ends as exactly one record of its own, and the budget holds ove
       `exec task-exec --module m.mjs --batch ${of.batch} -j ${of.jobs} --batch-wait 20ms --retries 3 --backoff 1ms..5ms \
         --quota requests=${of.quota}/100ms --budget usd=${usd} --budget-file spent \
         --cost 'usd=result.cost || \`3\`' < in > out`;
-    /** Runs what is left, and checks what comes out. */
+    /** Runs the rest, and checks the output. */
     const run = async (
       usd: number,
       interrupt?: { signal: NodeJS.Signals; after: number },
@@ -137,7 +139,7 @@ test('every task ends as exactly one record of its own, and the budget holds ove
     const before = { calls: sum(callsIn(cwd)), spent: spentIn(cwd) };
     await run(1e6);
     expect([...done.keys()].sort()).toEqual(input.map(({ uuid }) => uuid).sort());
-    // What was not interrupted costs what it tells, or its estimate if it failed.
+    // An uninterrupted call costs the amount that it reports, or its estimate if it failed.
     expect(spentIn(cwd) - before.spent).toBeLessThanOrEqual(3 * (sum(callsIn(cwd)) - before.calls));
   });
   await fc.assert(property, { numRuns: 7, seed: 20, endOnFailure: true });

@@ -39,7 +39,7 @@ function states({ stdout }: Ended): Record<string, number> {
 const lastLine = ({ stderr }: Ended): string => stderr.trim().split('\n').at(-1) as string;
 
 describe('budgets', () => {
-  test('a budget that would be exceeded starts no more: the rest is PENDING, and the last line says what is left', async () => {
+  test('a budget that would be exceeded ends the run: the rest is PENDING, and the last line has the remaining amount', async () => {
     const end = await run(
       '-j 50 --budget usd=10 --cost usd=price',
       lines(5000, () => ({ price: 1, wait: 20 })),
@@ -51,7 +51,7 @@ describe('budgets', () => {
     );
   });
 
-  test('true costs replace estimates, so that more may start, and correct the forecast', async () => {
+  test('actual costs replace estimates, so that more may start, and correct the forecast', async () => {
     const input = lines(200, () => ({ real: 1, wait: 5 }));
     const end = await run("-j 8 --budget usd=50 --cost 'usd=result.cost || `5`'", input);
     expect(states(end).SUCCESS).toBeGreaterThanOrEqual(44);
@@ -60,7 +60,7 @@ describe('budgets', () => {
     expect(lastLine(end)).toContain(`${left} tasks left, about ${left} to finish`);
   });
 
-  test('another run with the same file continues with what is left, and counts what was interrupted', async () => {
+  test('another run with the same file continues with the remaining amount, and counts interrupted attempts', async () => {
     const cwd = freshFolder();
     const options = '-j 2 --budget usd=10 --budget-file spent --cost usd=price';
     const first = await run(
@@ -97,7 +97,7 @@ describe('budgets', () => {
     expect(lastLine(end)).toContain('2 of 2 of the budget');
   });
 
-  test('the forecast has the retries that tasks needed so far', async () => {
+  test('the forecast includes the retries that tasks needed so far', async () => {
     const cwd = freshFolder();
     const module = `export default (_, { attempt }) => {
   if (attempt < 2) throw Object.assign(new Error('again'), { retry: true });
@@ -242,7 +242,7 @@ describe('quotas', () => {
     ]);
   });
 
-  test('a task that costs more than the whole quota runs alone, and holds up nothing for ever', async () => {
+  test('a task that costs more than the whole quota runs alone, and does not block others forever', async () => {
     const end = await run(
       '-j 4 --quota tokens=10/100ms --cost tokens=n',
       lines(6, (i) => ({ n: i === 2 ? 30 : 5 })),
@@ -261,7 +261,7 @@ describe('quotas', () => {
     expect(end.stderr).toContain('tokens: 7 spent');
   });
 
-  test('the result of an earlier stage is not taken for the true cost', async () => {
+  test('the result of an earlier stage is not mistaken for the actual cost', async () => {
     const end = await run(
       "--cost 'tokens=result.cost' --cost 'tokens=`3`'",
       lines(2, () => ({ result: { cost: 99 }, real: 4 })),
@@ -269,7 +269,7 @@ describe('quotas', () => {
     expect(lastLine(end)).toContain('tokens: 8 spent');
   });
 
-  test('an estimate may be named after the true figure', async () => {
+  test('an estimate may follow the actual cost', async () => {
     const end = await run(
       "--as out --cost 'tokens=out.cost' --cost 'tokens=`3`'",
       lines(2, (i) => (i === 0 ? { real: 4 } : {})),
@@ -277,7 +277,7 @@ describe('quotas', () => {
     expect(lastLine(end)).toContain('tokens: 7 spent');
   });
 
-  test('options that lack something say what to type', async () => {
+  test('incomplete options are rejected with what to type', async () => {
     const said = async (options: string): Promise<string> => (await run(options, '')).stderr;
     expect(await said('--quota tokens=5/s')).toContain("give --cost 'tokens=EXPR'");
     expect(await said('--quota tokens=5')).toContain('must be a name and a rate, as in tokens=250000/m');

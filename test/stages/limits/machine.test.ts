@@ -34,7 +34,7 @@ describe('--load', () => {
     expect(() => toLoad('+50%')).toThrow('must be a number, a percentage');
   });
 
-  test('counts the processes that run now, not the average of a minute, without the one that looks', () => {
+  test('counts the processes that run now, not the average of a minute, without the one that counts', () => {
     const file = join(freshFolder(), 'loadavg');
     writeFileSync(file, '9.20 8.18 7.12 3/80 11206\n');
     expect(runningProcesses(file)).toBe(2);
@@ -51,7 +51,7 @@ describe('--load', () => {
     expect(running).toBe(3);
   });
 
-  test('waits while the machine is busy, says for what, and goes on', async () => {
+  test('waits while the machine is busy, names the reason, and continues', async () => {
     let count = 5;
     const { room: machine, said } = room({ load: { most: 4, typed: '4' }, processes: () => count });
     const end = performance.now() + 30_000;
@@ -98,7 +98,7 @@ describe('--memfree', () => {
     expect(freeMemory(1000, () => 400, { cgroup: join(root, 'none'), root })).toBe(400);
   });
 
-  test('a run that needs more memory than there is starts nothing, says so, and a signal ends it with all tasks PENDING', async () => {
+  test('a run that needs more memory than there is starts no task, reports why, and a signal ends it with all tasks PENDING', async () => {
     const stage = start('exec task-exec --command true --memfree 100000GB');
     stage.stdin?.write('{"uuid":"a"}\n');
     let said = '';

@@ -1,4 +1,4 @@
-/* The account of a quota, with a clock of its own. */
+/* The account of a quota, with its own clock. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SlidingWindow } from '../../../src/stages/exec/limits/sliding-window.ts';
@@ -70,7 +70,7 @@ test('with costs above the limit, a window has at most one task more than the li
   );
 });
 
-test('overruns of corrected estimates are paid back, and what was too much is given back', () => {
+test('overruns of corrected estimates are paid back, and excess charges are refunded', () => {
   const task = fc.record({
     estimate: fc.integer({ min: 1, max: 40 }),
     real: fc.integer({ min: 0, max: 400 }),
@@ -81,7 +81,7 @@ test('overruns of corrected estimates are paid back, and what was too much is gi
       const window = new SlidingWindow({ count: LIMIT, per: PER });
       const running: { at: number; part: number; by: number }[] = [];
       let now = 0;
-      /** Estimates of running tasks and true costs of those that ended. */
+      /** Estimates of running tasks and actual costs of those that ended. */
       let total = 0;
       const settle = (until: number): void => {
         running.sort((a, b) => a.at - b.at);
@@ -105,7 +105,7 @@ test('overruns of corrected estimates are paid back, and what was too much is gi
   );
 });
 
-test('a charge that is corrected to nothing makes room at once', () => {
+test('a charge that is corrected to 0 makes room at once', () => {
   const window = new SlidingWindow({ count: LIMIT, per: PER });
   const part = window.charge(0, LIMIT);
   expect(window.wait(10, 1)).toBeGreaterThan(900);
@@ -114,7 +114,7 @@ test('a charge that is corrected to nothing makes room at once', () => {
   expect(window.isIdle(10)).toBe(true);
 });
 
-test('a wait is as long as the oldest charges need to leave, not as long as the amount takes at the mean rate', () => {
+test('a wait ends when the oldest charges leave the window, not when the mean rate has made up for the amount', () => {
   const window = new SlidingWindow({ count: 3, per: PER });
   window.charge(0, 1);
   window.charge(500, 1);
@@ -122,7 +122,7 @@ test('a wait is as long as the oldest charges need to leave, not as long as the 
   expect(window.wait(600, 3)).toBeCloseTo(PER - 100, -1);
 });
 
-test('an absurd cost does not hold up its lane for ever', () => {
+test('an absurd cost does not block its lane forever', () => {
   const window = new SlidingWindow({ count: LIMIT, per: PER });
   window.charge(0, 1);
   window.correct(0, 0, 1e300);

@@ -1,4 +1,4 @@
-/* Limits that servers tell in headers. */
+/* Limits in the headers of servers. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -28,14 +28,14 @@ test('headers of OpenAI and Anthropic are read, with durations, times and second
   expect(told(own, 'X-Left-{name},x-reset-{name}')).toEqual([{ name: 'usd', left: 0.5, wait: HOUR }]);
 });
 
-test('headers without a number or a reset tell nothing, and none follows none', () => {
+test('headers without a number or a reset are ignored, and so are all headers with none', () => {
   expect(told({ 'x-ratelimit-remaining-tokens': 'many', 'x-ratelimit-reset-tokens': '1s' })).toEqual([]);
   expect(told({ 'x-ratelimit-remaining-tokens': '5' })).toEqual([]);
   expect(told({ 'x-ratelimit-remaining-': '5', 'x-ratelimit-reset-': '1s' })).toEqual([]);
   expect(toldLimitsBy('none', HOUR)).toBeUndefined();
 });
 
-/** Runs tasks against a server that tells 5 tokens to be left. Returns the times of its requests. */
+/** Runs tasks with a server that reports 5 tokens left. Returns the times of its requests. */
 async function run(costs: readonly number[], reset: string, options = ''): Promise<number[]> {
   const times: number[] = [];
   const server = await serve((response) => {
@@ -63,12 +63,12 @@ test('a task that costs no more than what is left, and one with --quota-headers 
   expect(await run([5, 50], '1h', '--quota-headers none')).toHaveLength(2);
 });
 
-test('names of headers without a place for the name are refused', async () => {
+test('names of headers without {name} are refused', async () => {
   const { stderr, code } = await sh('task-exec --http --cost tokens=n --quota-headers x-left');
   expect([code, stderr]).toEqual([2, expect.stringContaining('must be two names of headers with {name}')]);
 });
 
-// BrianV1981/aim #350, mindsdb/anton #349: a pause of an hour that nothing tells is taken for a hang.
+// BrianV1981/aim #350, mindsdb/anton #349: an unreported pause of an hour is mistaken for a hang.
 test('a pause of a minute or more that a server asks for is named once, with its end', async () => {
   const server = await serve((response) => {
     response.writeHead(429, { 'retry-after': '1800' });

@@ -54,7 +54,7 @@ async function outcome(
   } catch (caught) {
     error = String(caught);
   }
-  rejected.sort((a, b) => a.line - b.line); // in one chunk, invalid rows come before rows that give no task
+  rejected.sort((a, b) => a.line - b.line); // in one chunk, invalid rows come before rows without a task
   return { lines, rejected, counts: loading.counts, error, notes, hasPlain };
 }
 
@@ -140,7 +140,7 @@ const values: { readonly [Name in keyof LoadOptions]?: fc.Arbitrary<LoadOptions[
   shard: fc.constantFrom({ index: 1, of: 2 }),
   maxLine: fc.constantFrom(12, 40),
 };
-/** Sets of few options: with many, most loads would only give an error. */
+/** Sets of few options: with many, most loads would only end with an error. */
 const options = fc
   .tuple(fc.record(values), fc.subarray(Object.keys(values), { maxLength: 2 }))
   .map(([all, kept]) => Object.fromEntries(Object.entries(all).filter(([name]) => kept.includes(name))))
@@ -152,7 +152,7 @@ const options = fc
     ),
   );
 
-test('any text gives the lines, rejects and counts of its tasks, however it is cut', async () => {
+test('any text has the same lines, rejects and counts with and without tasks, however it is cut', async () => {
   let plain = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -198,7 +198,7 @@ test.each([
   await expectSame(bytes, given, [100_000, 7, 30_000]);
 });
 
-test('UTF-16 is never taken for plain bytes', async () => {
+test('UTF-16 is never mistaken for plain bytes', async () => {
   for (const text of ['a\n慡慡\n慢慢\n', 'a,b\n慡,慢\nਊ,慣\n']) {
     const bytes = Buffer.from(`\ufeff${text}`, 'utf16le');
     for (const given of [bytes, Buffer.from(bytes).swap16()])

@@ -387,7 +387,7 @@ describe('a repeated save', () => {
     await out.save([{ uuid: 'a' }]);
     await out.save([{ uuid: 'b' }], { overwrite: true, stopped: AbortSignal.abort() });
     expect(out.text()).toBe('uuid\na\n');
-    expect(out.said).toEqual(['stopped: /out.csv is as it was, and what came is in /out.csv.new']);
+    expect(out.said).toEqual(['stopped: /out.csv is unchanged, and the new rows are in /out.csv.new']);
   });
 
   test.each([
@@ -445,7 +445,7 @@ describe('a repeated save', () => {
 });
 
 describe('recovery after a crash', () => {
-  /** Makes an output of two rows with a ledger, and appends what a crash leaves. */
+  /** Makes an output of two rows with a ledger, and appends the remains of a crash. */
   async function crashed(name: string, tail: string | Buffer) {
     const out = saver(freshFolder(), name);
     const ledger = join(out.path, '../done.jsonl');
@@ -594,7 +594,7 @@ describe('recovery after a crash', () => {
     expect(statSync(out.path).size).toBe(10);
   });
 
-  test('does not take rows widened without the ledger for torn', async () => {
+  test('does not mistake rows widened without the ledger for torn ones', async () => {
     const { out, ledger } = await crashed('out.csv', '');
     await out.save([{ uuid: 'c', longer: 'z' }], { widen: true });
     expect(await out.save([{ uuid: 'a', x: 'é' }, { uuid: 'c' }, { uuid: 'd' }], { ledger })).toMatchObject({

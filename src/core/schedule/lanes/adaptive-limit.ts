@@ -1,10 +1,13 @@
-/** Concurrency at the start, before anything is known of a server. */
+/** Concurrency at the start, before a server has answered. */
 const START = 2;
 
-/** Attempts by which one step is decided; of a larger limit, as many as the limit. */
+/** Minimum number of attempts in one step; the limit, if that is larger. */
 const LEAST_SAMPLES = 8;
 
-/** Requests that wait in the server, as estimated, at which the limit grows no more, and from which it shrinks. */
+/**
+ * Estimated numbers of requests that wait in the server: at the first the limit stops growing, from the second on it
+ * shrinks.
+ */
 const FEW_WAITING = 3;
 const MANY_WAITING = 6;
 
@@ -15,9 +18,9 @@ const SLOWER = 0.7;
 const STEPS = 50;
 
 /**
- * Concurrency that a server bears, learned from the latency of its answers. As in TCP Vegas, the limit grows while answers
- * take as long as without load, and shrinks when they take longer, because requests then wait in the server. It shrinks by
- * 30 % after failures that may be temporary.
+ * Concurrency that a server can handle, learned from the latency of its answers. As in TCP Vegas, the limit grows
+ * while answers take as long as without load, and shrinks when they take longer, because requests then wait in the
+ * server. It shrinks by 30 % after failures that may be temporary.
  */
 export class AdaptiveLimit {
   #limit = START;
@@ -25,7 +28,7 @@ export class AdaptiveLimit {
   #samples = 0;
   #sum = 0;
   #failures = 0;
-  /** True if as many attempts ran as the limit allows. */
+  /** True if the number of running attempts reached the limit. */
   #isUsed = false;
   /** Mean latency of the quickest step, in milliseconds. */
   #unloaded = Number.POSITIVE_INFINITY;

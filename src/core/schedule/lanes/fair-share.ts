@@ -1,10 +1,10 @@
 import type { SchedulerOptions } from '../scheduler-options.ts';
 import type { Lane } from './lane.ts';
 
-/** Number of latest tasks. A lane counts for the fair share if one of them is its own. */
+/** Number of latest tasks. A lane counts for the fair share if one of them belongs to it. */
 const RECENT = 1000;
 
-/** Share of the running jobs that one lane may have. */
+/** Share of the running jobs that a single lane may have. */
 export class FairShare {
   readonly #options: SchedulerOptions;
   /** Lanes of the latest tasks, the latest last. */

@@ -5,8 +5,8 @@ import { Lane } from './lane.ts';
 const LANES = 10_000;
 
 /**
- * Lanes by key. Those of tasks count for the fair share. Others do not: lanes that only redirects lead to, and idle
- * ones that are kept because their server asked for a pause.
+ * Lanes by key. Those of tasks count for the fair share. Lanes that only redirects lead to do not count, nor do idle
+ * lanes that are kept because their server asked for a pause.
  */
 export class LaneTable implements Iterable<Lane> {
   readonly #rate: Rate | undefined;
@@ -46,7 +46,7 @@ export class LaneTable implements Iterable<Lane> {
     return lane;
   }
 
-  /** Counts an idle lane no longer, and forgets it unless it is paused: a redirect may lead to it. */
+  /** Stops counting an idle lane. Forgets the lane unless it is paused, because a redirect may lead to it. */
   retire(lane: Lane): void {
     if (!this.#ofTasks.delete(lane.key)) return;
     if (lane.wait(performance.now()) > 0) this.#others.set(lane.key, lane);

@@ -1,7 +1,7 @@
 import { Fifo } from '../fifo.ts';
 import type { Job, Lane } from './lane.ts';
 
-/** Lanes that may have a job to start, in order of their turn; lanes and jobs that wait for a time. */
+/** Lanes that may have a job to start, in order of their turn, and lanes and jobs that wait for a point in time. */
 export class LaneTurns {
   readonly #ready = new Fifo<Lane>();
   /** Lanes that wait for their pause or rate. */
@@ -9,7 +9,7 @@ export class LaneTurns {
   /** Jobs that wait for a retry, the next one last. */
   #delayed: { job: Job; at: number }[] = [];
 
-  /** Adds a lane, unless it is there. */
+  /** Adds a lane, unless it was added before. */
   add(lane: Lane): void {
     if (lane.isReady) return;
     lane.isReady = true;
@@ -28,12 +28,12 @@ export class LaneTurns {
     return lane;
   }
 
-  /** Has a lane wait for its pause or rate. */
+  /** Makes a lane wait for its pause or rate. */
   wait(lane: Lane): void {
     this.#timed.add(lane);
   }
 
-  /** Has a job wait for a retry. */
+  /** Makes a job wait for a retry. */
   delay(job: Job, at: number): void {
     let place = this.#delayed.length;
     while (place > 0 && (this.#delayed[place - 1] as { at: number }).at < at) place--;
@@ -47,7 +47,7 @@ export class LaneTurns {
     return jobs;
   }
 
-  /** Adds the lanes whose time has come, and those of retries whose time has come. */
+  /** Adds the lanes that are due, and those of retries that are due. */
   wakeDue(now: number): void {
     for (const lane of this.#timed) {
       if (lane.wait(now) > 0) continue;

@@ -64,12 +64,12 @@ export class Lane extends Fifo<Job> {
   pausedUntil = 0;
   /** Time before which nothing starts, because a limit of this run is used up; 0 if some of it was given back. */
   heldUntil = 0;
-  /** Exponent of the next pause that the server gave no time for. */
+  /** Exponent of the next pause for which the server names no time. */
   refusals = 0;
   /** Concurrency that the server can bear, learned from its requests to slow down. */
   limit: number = Number.POSITIVE_INFINITY;
 
-  /** Concurrency that is learned from latency; undefined if it is not. */
+  /** Concurrency that is learned from latency; undefined without `--adaptive`. */
   adaptive: AdaptiveLimit | undefined;
 
   constructor(key: string, rate: Rate | undefined) {
@@ -93,7 +93,10 @@ export class Lane extends Fifo<Job> {
     return Math.max(this.pausedUntil - now, this.heldUntil - now, this.pacer?.wait(now) ?? 0);
   }
 
-  /** Starts nothing for a time, because a limit of the server is used up. It refused nothing, so no limit is lowered. */
+  /**
+   * Starts nothing for a time, because a limit of the server is used up. The server refused no request, so no limit
+   * is lowered.
+   */
   hold(now: number, milliseconds: number): void {
     this.pausedUntil = Math.max(this.pausedUntil, now + milliseconds);
   }

@@ -6,13 +6,13 @@ import { paceReading } from '../../program/paced-reading.ts';
 /** Shared buffer for reads at the end of commands, as large as a FIFO. */
 const buffer = Buffer.allocUnsafe(64 * 1024);
 
-/** Most reads in a row at the end of a command. */
+/** Maximum number of reads in a row at the end of a command. */
 const MOST_READS = 16;
 
 /**
- * FIFO that one command after the other writes to. A command counts as ended only when no process has the FIFO
- * open for writing, its children included. So no command can find output of an earlier one, and the end of its
- * output is certain.
+ * FIFO that the commands write to, one after the other. A command counts as ended only when no process has the FIFO
+ * open for writing, its children included. So output of an earlier command never mixes with that of the next, and the
+ * end of the output is certain.
  *
  * The output of short commands waits in the FIFO and is read at their end, because watching the FIFO costs
  * more.
@@ -58,7 +58,7 @@ export class NamedPipe {
   #attach(fd: number): void {
     const socket = new Socket({ fd, readable: true, writable: false });
     socket.on('data', (chunk) => this.#keep(chunk));
-    if (this.#hear !== undefined) paceReading(socket); // to show the lines takes longer than to keep them
+    if (this.#hear !== undefined) paceReading(socket); // showing the lines takes longer than keeping them
     this.#closed = new Promise((resolve) => socket.on('close', resolve));
     this.#socket = socket;
     this.#fd = undefined;

@@ -10,7 +10,7 @@ import { type OrphanKiller, openOrphanKiller } from '../../program/orphan-killer
 import { type JobReport, notStarted, type Setup, type ShellJob } from './job.ts';
 import { ShellSlot } from './shell-slot.ts';
 
-/** Pool of slots: starts as many commands at once as are asked for. */
+/** Pool of slots: runs any number of commands at once. */
 export interface Slots {
   /**
    * Runs a command.
@@ -77,7 +77,7 @@ function openBase(shell: string): { folder: string; orphanKiller: OrphanKiller }
   return { folder, orphanKiller: openOrphanKiller({ shell, folder }) };
 }
 
-/** Returns why an order cannot be sent to a shell, as a system error code; undefined if it can. */
+/** Returns the reason a command cannot be sent to a shell, as a system error code; undefined if it can. */
 function refusal({ file, words, env }: ShellJob): string | undefined {
   if (file === '') return 'ENOENT';
   const hasNul = (text: string): boolean => text.includes('\0');

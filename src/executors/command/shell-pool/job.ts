@@ -2,7 +2,7 @@
 export interface Setup {
   readonly cwd?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
-  /** Most bytes on both outputs of a command together. */
+  /** Maximum number of bytes on both outputs of a command together. */
   readonly maxOutput: number;
   /**
    * Silence after which outputs that a background process holds open are given up, in milliseconds. Default: they are
@@ -57,9 +57,9 @@ export interface JobReport {
   readonly stderr: CapturedOutput;
   /** Present if we killed it. */
   readonly killed?: 'timeout' | 'output';
-  /** Present if a process that it left behind holds its output open, which was given up. */
+  /** Present if its output was given up because a background process holds it open. */
   readonly isHeld?: true;
-  /** Reason why it was never started: a system error code such as `ENOENT`, or a message. */
+  /** Reason it was never started: a system error code such as `ENOENT`, or a message. */
   readonly fault?: string;
 }
 

@@ -35,7 +35,7 @@ export function startKillTimer(
   let since = performance.now();
   const limit = typeof timeout === 'number' ? () => timeout : timeout;
   const most = typeof timeout === 'number' ? timeout : LOOK;
-  // The clock is read once in each step: the process may be suspended between any two lines.
+  // Each step reads the clock only once, because the process may be suspended between any two lines.
   const wait = (now: number, milliseconds: number): void => {
     timer = setTimeout(check, milliseconds, now + milliseconds);
   };

@@ -14,7 +14,7 @@ export class OutputCapture {
 
   /**
    * @param paths of the FIFOs
-   * @param maxOutput most bytes that are kept, of both outputs
+   * @param maxOutput maximum number of bytes to keep, of both outputs together
    * @param over called if there are more
    */
   constructor(paths: readonly [stdout: string, stderr: string], maxOutput: number, over: () => void) {
@@ -36,7 +36,7 @@ export class OutputCapture {
     return this.#bytes;
   }
 
-  /** True if the last command wrote so much that it may have waited for its reader. */
+  /** True if the output of the last command may have filled the FIFO. */
   get wereMany(): boolean {
     return this.#bytes > MUCH;
   }

@@ -52,9 +52,9 @@ export function dividedEnv(env: Setup['env']): { env: Record<string, string>; ot
 const report = ({ nonce }: JobPlace): string => `echo ${nonce}:$?\n`;
 
 /**
- * Returns the first text for a shell. The shell shall survive a SIGTERM to its group, so that it can report how
- * the command ended; write all messages to its stderr; add no variables; say `builtin` if its `exec` also runs
- * builtins (only mksh finds a `:`); and create the FIFOs.
+ * Returns the first text for a shell. The shell must survive a SIGTERM to its group, so that it can report how the
+ * command ended; write all messages to its stderr; add no variables; say `builtin` if its `exec` also runs builtins
+ * (only mksh finds a `:`); and create the FIFOs.
  */
 export function prologue(place: JobPlace): string {
   const fifos = `${quote(place.stdout)} ${quote(place.stderr)}`;

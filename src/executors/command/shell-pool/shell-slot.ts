@@ -24,7 +24,7 @@ export class ShellSlot {
   readonly #begun: Promise<ShellExit | undefined>;
   readonly #capture: OutputCapture;
   #isRunning = false;
-  /** True if the last command took long or wrote much, so that the next one probably will too. */
+  /** True if the last command took long or wrote much: the next one is likely to do the same. */
   #isLong = false;
   #killed: JobReport['killed'];
   #isSpent = false;
@@ -57,7 +57,7 @@ export class ShellSlot {
     return this.#isSpent || this.#shell.isGone;
   }
 
-  /** Resolves when its shell has ended. */
+  /** Resolves when the shell has ended. */
   get gone(): Promise<void> {
     return this.#shell.gone;
   }

@@ -49,7 +49,7 @@ export function fateOf({ said, status }: ShellExit, place: JobPlace): Fate {
     : { exit: status, signal: null };
 }
 
-/** Returns why a shell ended, or the code of why it was not started; undefined if it was killed. */
+/** Returns the reason a shell ended, or the error code if it was not started; undefined if it was killed. */
 export function faultOfDeath(said: string, { argv0 }: JobPlace): string | undefined {
   return said.startsWith(argv0) || /^E[A-Z\d_]+$/.test(said) ? faultSaid(said) : undefined;
 }
@@ -78,8 +78,8 @@ function lastPart(words: string): string {
 const LONG = 128 * 1024;
 
 /**
- * Returns why a command was not started, if the shell gives status 126 or 127 and says so on the stderr of the
- * command. Its words may be in any language, so they are the last resort.
+ * Returns the reason a command was not started, if the shell reports status 126 or 127 and a message on the stderr of
+ * the command. The message may be in any language, so it is used only if nothing else is known.
  * @param callers programs that may say it: the shell, perhaps `env`
  */
 export function faultIn(

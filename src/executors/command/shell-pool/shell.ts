@@ -12,7 +12,7 @@ export interface Shell {
   readonly isGone: boolean;
   /** Everything it said since the last text; if it was not started, the system error code. */
   readonly said: string;
-  /** Resolves when it has ended. */
+  /** Promise that resolves when it has ended. */
   readonly gone: Promise<void>;
   /**
    * Runs a text that ends with a report. Texts must not overlap. Lone surrogates are bytes, see `encoding.ts`.
@@ -50,13 +50,13 @@ export function startShell(
         stdio: ['pipe', 'ignore', 'pipe'],
       });
     } catch (error) {
-      return leave(error); // its variables are too long
+      return leave(error); // the variables of the shell are too long
     }
     child.on('error', leave);
     child.on('close', () => leave());
   });
   child?.stdin?.on('error', () => {}); // its end is noticed elsewhere
-  // latin1 keeps the nonce findable, whatever bytes surround it.
+  // Latin-1, so that the nonce is found whatever bytes surround it.
   child?.stderr?.setEncoding('latin1').on('data', (text: string) => {
     said += text;
     const ended = endedIn(said, place);

@@ -47,7 +47,7 @@ export function challengesIn(header: string | string[] | undefined): (readonly [
   return all;
 }
 
-/** Returns the first Digest challenge of an answer that can be met; undefined if there is none. */
+/** Returns the first Digest challenge of an answer that is supported; undefined if there is none. */
 export function digestChallenge({ headers }: Answer): DigestChallenge | undefined {
   for (const [scheme, parameters] of challengesIn(headers['www-authenticate'])) {
     const challenge = scheme === 'digest' ? readChallenge(parameters) : undefined;

@@ -6,12 +6,16 @@ import { type DigestChallenge, digestChallenge, nextNonce } from './digest-chall
 import type { HttpAccount } from './header-login.ts';
 import type { Login, SendWith } from './login.ts';
 
-/** Most times that one request is sent: with an old nonce, with a new one, and once more if that is stale. */
+/**
+ * Maximum number of times that one request is sent: with an old nonce, with a new one, and once more if the new one
+ * is stale.
+ */
 const MOST = 3;
 
 /**
- * Returns the login by Digest (RFC 7616). The first request to an origin is answered with a challenge. A request with a
- * body is not sent for that: a HEAD request asks for the challenge. Later requests use its nonce, so they are sent once.
+ * Returns the login by Digest (RFC 7616). The first request to an origin is answered with a challenge. A HEAD request
+ * gets the challenge for a request with a body, which is then sent only once. Later requests use the nonce of the
+ * challenge, so they are sent once.
  * @param words for curl
  */
 export function digestLogin(account: HttpAccount, words: readonly string[]): Login {

@@ -10,11 +10,11 @@ import { readSecretFile, readSecretObject } from './secret-file.ts';
 export interface HostLogins {
   /** Returns the login for a target. @param isNamed whether the file must name its host */
   of(target: Target, isNamed: boolean): Login | undefined;
-  /** Returns the login for a user of a target, whose password is not known. Default: there is none. */
+  /** Returns the login for a user of a target without a known password. Default: there is none. */
   ofUser?(target: Target, user: string): Login | undefined;
 }
 
-/** Makes the login of an account in the way of `--auth`. */
+/** Function that makes the login of an account with the scheme of `--auth`. */
 export type AccountLogin = (account: HttpAccount, words: readonly string[]) => Login;
 
 /**
@@ -44,8 +44,8 @@ export async function readNetrc(
 }
 
 /**
- * Reads `--logins FILE`: a JSON object of logins by `host`, `host:port` or `https://host:port`. The most exact name
- * counts.
+ * Reads `--logins FILE`: a JSON object of logins by `host`, `host:port` or `https://host:port`. The most specific
+ * name counts.
  * @throws {TaskpipeError} as `readSecretFile`, and `USAGE` if an entry is invalid
  */
 export async function readLogins(file: string, digest: AccountLogin): Promise<HostLogins> {
@@ -68,7 +68,7 @@ function hostnameOf(origin: string): string {
   return origin.replace(/^https?:\/\//, '').replace(/:\d+$/, '');
 }
 
-/** Returns the name of an entry as it is looked up. */
+/** Returns the name of an entry in the form used for look-ups. */
 function nameOf(name: string, where: string): string {
   const isOrigin = /^https?:\/\//i.test(name);
   try {

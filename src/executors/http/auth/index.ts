@@ -1,7 +1,7 @@
 /*
- * Logins of --http and ctx.fetch: which credentials a request gets, and how they are shown. It owns the files with
- * secrets. No login follows a redirect to another origin, except one that its file names for that host.
- * Must not know how requests are retried or judged.
+ * Logins of --http and ctx.fetch: which credentials a request gets, and how they are sent. It owns the files with
+ * secrets. No login follows a redirect to another origin, except one that its file names for that host. Must not know
+ * how requests are retried or judged.
  */
 import { quote } from 'shlex';
 import { TaskpipeError } from '../../../core/base/errors.ts';
@@ -60,7 +60,7 @@ export async function openAuth(options: HttpOptions, headers: HeaderList): Promi
   };
 }
 
-/** Returns the function that chooses the login of a request. Its own `Authorization` header comes before all. */
+/** Returns the function that chooses the login of a request. Its own `Authorization` header takes precedence. */
 function chooser(
   { auth }: HttpOptions,
   usual: Login | undefined,
@@ -93,7 +93,7 @@ function ofUser(hop: HttpRequest, hosts: readonly HostLogins[]): Login | undefin
   return undefined;
 }
 
-/** Returns user and password of the url, unless the record has a header `Authorization` of its own. */
+/** Returns user and password of the url, unless the record has its own header `Authorization`. */
 function accountInUrl({ target: { authorization }, headers }: HttpRequest): HttpAccount | undefined {
   if (authorization === undefined || headerValue(headers, 'authorization') !== authorization)
     return undefined;
@@ -176,7 +176,7 @@ function checkTogether(options: HttpOptions, headers: HeaderList): void {
     );
 }
 
-/** Returns the function that gives the options of curl for the login of a request, and for certificates. */
+/** Returns the function that returns the options of curl for the login of a request, and for certificates. */
 function curlWords({ cert, key, cacert }: HttpOptions, of: Logins['of']): OpenAuth['curl'] {
   const files = Object.entries({ cert, key, cacert }).flatMap(([name, file]) =>
     file === undefined ? [] : [`--${name}`, quote(file)],
@@ -184,7 +184,7 @@ function curlWords({ cert, key, cacert }: HttpOptions, of: Logins['of']): OpenAu
   return (hop) => [...(of(hop)?.curl() ?? []), ...files];
 }
 
-/** Settings of a client, with what must be closed after its last request. */
+/** Settings of a client, with the resources to close after its last request. */
 export interface OpenSettings {
   readonly settings: ClientOptions;
   close(): Promise<void>;
@@ -194,8 +194,8 @@ export interface OpenSettings {
 export type TlsContexts = Pick<PoolOptions, 'secureContext' | 'proxyContext'>;
 
 /**
- * Opens the client of a stage with logins. If there is a client certificate, it has connections of their own for it, so
- * that redirects to other origins do not get it.
+ * Opens the client of a stage with logins. If there is a client certificate, it gets separate connections, so that
+ * redirects to other origins do not get it.
  * @param open opens the settings of a client
  */
 export async function openAuthClient(

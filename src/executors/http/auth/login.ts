@@ -4,15 +4,19 @@ import type { Answer } from '../transport/answer.ts';
 import type { HttpFault } from '../transport/http-failure.ts';
 import type { Deadline } from '../transport/request-deadline.ts';
 
-/** Sends a request with these headers. The first argument is the request of the login, or one that prepares it. */
+/**
+ * Function that sends a request with these headers. The first argument is the request of the login, or one that
+ * prepares it.
+ */
 export type SendWith = (hop: HttpRequest, headers: HeaderList) => Promise<Answer | HttpFault>;
 
-/** Credentials, and the way to show them to a server. */
+/** Credentials, and the way to send them to a server. */
 export interface Login {
-  /** Text that differs between the owners of credentials. It keeps their entries in the cache apart. */
+  /** Text that identifies the owner of the credentials, to separate the entries of owners in the cache. */
   readonly identity: string;
   /**
-   * Sends a request with credentials. A server that asks for others gets the request again, within one attempt.
+   * Sends a request with credentials. If the server asks for other credentials, sends the request again, within the
+   * same attempt.
    * @throws {TaskpipeError} `IO` if no request can ever be sent
    */
   send(hop: HttpRequest, headers: HeaderList, trip: Deadline, send: SendWith): Promise<Answer | HttpFault>;

@@ -9,7 +9,7 @@ export interface NetrcEntry {
   password?: string;
 }
 
-/** Word of a netrc file: between quotes, with whether they are closed, or plain. */
+/** Word of a netrc file, plain or in quotes; the groups show whether the quotes are closed. */
 const WORD = /\s*(?:"((?:[^"\\]|\\.)*)("?)|([^\s"]\S*))/sy;
 /** Macro, which an empty line ends. */
 const MACRO = /.*?(?:\n[ \t]*\n|$)/sy;
@@ -44,7 +44,7 @@ interface Word {
   readonly isQuoted: boolean;
 }
 
-/** Returns a function that gives the next word of a text. */
+/** Returns a function that returns the next word of a text. */
 function wordsIn(text: string, from: string): { (): Word | undefined; skipMacro(): void } {
   let place = 0;
   const take = (pattern: RegExp): RegExpExecArray | null => {

@@ -5,7 +5,7 @@ import { ioError, jsonFault, TaskpipeError } from '../../../core/base/errors.ts'
 import { privacyFault } from '../file-privacy.ts';
 
 /**
- * Reads a file that has a secret, which must be private.
+ * Reads a file with a secret. The file must be private.
  * @param option that names the file, for messages
  * @throws {TaskpipeError} `IO` if it cannot be read, `USAGE` if others can read it, and if it is not UTF-8
  */

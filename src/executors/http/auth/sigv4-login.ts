@@ -43,7 +43,7 @@ export async function sigv4Login(scope: string, env: Variables): Promise<Login> 
         ...{ ...credentials, region, service, cache, method: hop.method, url: hop.target.href },
         headers: await headersToSign(hop, headers),
       }).sign();
-      // Names as others write them: some servers compare them.
+      // Names in the usual spelling, because some servers compare them.
       const added = [...signed.headers].flatMap(([name, value]) =>
         name.startsWith('x-amz-') || name === 'authorization' ? [capitals(name), value] : [],
       );
@@ -126,7 +126,7 @@ async function bodyHash(content: RequestBody | undefined): Promise<string> {
   return all.digest('hex');
 }
 
-/** Adds a part of a body. A file that cannot be read is left out: the request then fails as it opens the file. */
+/** Adds a part of a body. A file that cannot be read is left out: the request then fails when it opens the file. */
 async function addPart(all: Hash, part: BodyPart): Promise<void> {
   if (typeof part === 'string') {
     all.update(encodeUtf8(part));

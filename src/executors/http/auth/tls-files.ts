@@ -19,7 +19,7 @@ export interface TlsFiles {
   readonly plain: SecureContext | undefined;
   /** Context with the client certificate. */
   readonly own: SecureContext | undefined;
-  /** Text that tells client certificates apart; `''` without one. */
+  /** Text that identifies the client certificate; `''` without one. */
   readonly identity: string;
 }
 
@@ -28,7 +28,7 @@ const PASSPHRASE = 'TASK_KEY_PASSPHRASE';
 
 /**
  * Reads the files of `--cert`, `--key`, and `--cacert`, else of `SSL_CERT_FILE`.
- * @throws {TaskpipeError} `IO` if one cannot be read; `USAGE` if it has something else in it
+ * @throws {TaskpipeError} `IO` if one cannot be read; `USAGE` if it has other content
  */
 export async function readTlsFiles({ cert, key, cacert, env }: HttpTlsNames): Promise<TlsFiles> {
   if (key !== undefined && cert === undefined)

@@ -5,16 +5,19 @@ import type { Task } from '../../../core/record/task.ts';
 import { rawMember } from '../../../core/record/template.ts';
 import { loadJmespath } from '../response/jmespath.ts';
 
-/** Function that returns the items of an answer for the tasks of its batch, as JSON texts; undefined for one that has none. */
+/**
+ * Function that returns the items of an answer for the tasks of its batch, as JSON texts; undefined for a task
+ * without an item.
+ */
 export type FindItems = (
   json: string,
   tasks: readonly Task[],
 ) => readonly (string | undefined)[] | { readonly fault: string };
 
-/** Expression that is only a path of names: what it leads to keeps its digits. */
+/** Expression that is only a path of names: its value keeps its digits. */
 const PATH = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/;
 
-/** Returns the text at a path, as a JMESPath expression finds it: null if there is none. */
+/** Returns the JSON text of the value at a path, as in JMESPath: `null` if there is none. */
 function textAt(json: string, path: readonly string[]): string {
   let text: string | undefined = json;
   for (const name of path) text = text?.startsWith('{') ? rawMember(text, name) : undefined;
@@ -60,7 +63,8 @@ function itemsIn(json: string, tasks: readonly Task[]): ReturnType<FindItems> {
   }
   const named = found(byUuid, tasks);
   if (named !== undefined) {
-    // One that lacks a uuid, as an error may, is for the task at its place if the others are at theirs.
+    // An item without a uuid, such as an error, is for the task at its place if all others are at the place of their
+    // task.
     const isInOrder = uuids.every((uuid, i) => uuid === undefined || uuid === tasks[i]?.uuid);
     return isInOrder && items.length === tasks.length ? items : named;
   }
@@ -70,7 +74,7 @@ function itemsIn(json: string, tasks: readonly Task[]): ReturnType<FindItems> {
   return items.length === tasks.length ? items : { fault: `it has ${items.length} items` };
 }
 
-/** Returns the items by the places that they tell, as OpenAI does; undefined if they do not tell a place each. */
+/** Returns the items by the indexes in them, as OpenAI has them; undefined unless each item has one. */
 function byIndex(
   items: readonly string[],
   indexes: readonly (number | undefined)[],
@@ -84,7 +88,7 @@ function byIndex(
   return items.length === 0 ? undefined : places;
 }
 
-/** Returns the items of the tasks; undefined if no task has one. Tasks of one uuid get its items in their order. */
+/** Returns the items of the tasks; undefined if no task has one. Tasks with the same uuid get its items in order. */
 function found(
   items: ReadonlyMap<string, string[]>,
   tasks: readonly Task[],
@@ -106,7 +110,7 @@ function uuidIn(item: string, members: readonly Member[]): string | undefined {
   return text.startsWith('"') ? (JSON.parse(text) as string) : undefined;
 }
 
-/** Returns the place in the request that an item tells, from 0; undefined if it tells none. */
+/** Returns the index of the request in an item, from 0; undefined if it has none. */
 function indexIn(item: string, members: readonly Member[]): number | undefined {
   const text = textOf('index', item, members);
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;

@@ -1,6 +1,6 @@
 /*
- * Batches of --http: one request for several tasks, and their results out of one answer. Owns the body and the reading of
- * the answer. Must not send anything itself: that is for the caller.
+ * Batches of --http: one request for several tasks, and their results from one answer. Owns the body and the reading
+ * of the answer. Must not send anything itself: that is for the caller.
  */
 import { TaskpipeError } from '../../../core/base/errors.ts';
 import { nameUuid } from '../../../core/ids/index.ts';
@@ -15,7 +15,7 @@ import { openItems } from './answer-items.ts';
 
 type Batches = Required<Pick<Executor, 'attemptAll' | 'batchKey'>>;
 
-/** Function that sends the request of a batch. Its uuid is that of the key of an idempotent request. */
+/** Function that sends the request of a batch. The uuid is used for the key of an idempotent request. */
 type Send = (batch: Task, request: Request, attempt: Attempt) => Promise<Outcome>;
 
 const JSON_TYPE = 'application/json';
@@ -60,12 +60,12 @@ export async function openBatches(
   };
 }
 
-/** Returns the request of a batch, which has the address and the headers of one of its tasks. */
+/** Returns the request of a batch, with the address and the headers of one of its tasks. */
 function requestFor(task: Task, text: string, defaults: RequestDefaults): Request | Failure {
   return requestOf(task, { ...defaults, body: () => ({ text, type: JSON_TYPE }) });
 }
 
-/** Returns the item of a task: what `--data` makes of it, else its attribute "json" or "data", else its record. */
+/** Returns the item of a task: the text of `--data` for it, else its attribute "json" or "data", else its record. */
 function itemOf(task: Task, { body }: RequestDefaults): string | Failure {
   if (body === undefined) return attributeItem(task);
   const made = itemFault(() => body(task, JSON_TYPE, true));

@@ -1,5 +1,5 @@
 /*
- * Pages of --next: each page that leads to another one adds the task of that. Owns the attribute "paging". Must not know how
+ * Pages of --next: each page with a next page adds a task for it. Owns the attribute "paging". Must not know how
  * added tasks are kept: that is for the stage.
  */
 import { TaskpipeError } from '../../../core/base/errors.ts';
@@ -23,7 +23,7 @@ export interface Pages {
   judges(judges: OpenJudge): OpenJudge;
   /** Returns the request of a task, which may be a page. */
   requestOf(task: Task): Request | Failure;
-  /** Returns a task with its place among the pages, for templates that have it; a task of the input is page 1. */
+  /** Returns a task with its page number, for templates that use it; a task of the input is page 1. */
   placed(task: Task): Task;
   /** Returns the lane of a page; undefined if the task is one of the input. */
   laneOf(task: Task): string | undefined;
@@ -63,7 +63,7 @@ class PageRun implements Pages {
   readonly #finder: NextFinder;
   readonly #option: string;
   readonly #defaults: RequestDefaults;
-  /** Defaults of pages, whose url is their own. */
+  /** Defaults for pages, which have their own url. */
   readonly #ofPages: RequestDefaults;
   readonly #most: number;
   readonly #keeps: ReadonlySet<string>;
@@ -120,14 +120,14 @@ class PageRun implements Pages {
     const request = requestOf(task, this.#ofPages);
     if ('code' in request) return request;
     if (request.target.origin !== page.origin) return this.#bare(request);
-    // The url of a template may have the user; it is not written into the record of a page.
+    // The url of a template may contain a user, which is not written into the record of a page.
     const { authorization } = this.#templateTarget(task, page) ?? request.target;
     if (authorization === undefined || headerValue(request.headers, 'authorization') !== undefined)
       return request;
     return { ...request, headers: mergeHeaders(['Authorization', authorization], request.headers) };
   }
 
-  /** Returns the request for another origin, which has no claim to headers with secrets, or to a body. */
+  /** Returns the request for another origin, which must not get headers with secrets, or a body. */
   #bare(request: Request): Request & Pick<HttpRequest, 'isForeign'> {
     const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
     const isSecret = (name: string): boolean => !isCrossing(name, this.#keeps) || name.startsWith('content-');
@@ -135,7 +135,7 @@ class PageRun implements Pages {
     return { ...request, method, headers, content: undefined, isForeign: true };
   }
 
-  /** Returns what `--url` makes of the attributes of a page, if that is of its origin. */
+  /** Returns the url that `--url` makes from the attributes of a page, if it has the same origin. */
   #templateTarget(task: Task, page: Page): Target | undefined {
     if (this.#defaults.url === undefined) return undefined;
     const target = targetOf(task, this.#defaults);
@@ -174,7 +174,8 @@ class PageRun implements Pages {
     }
     const page = { ...before, page: number, origin: last.origin === before.origin ? last.origin : FOREIGN };
     const child = pageTask(task, withUserOf(own, next, task, this.#defaults), page);
-    // The stage skips a page that it knows. It is passed on anyway: a task that is run twice has the same page twice.
+    // The stage skips a page that it knows. It is passed on anyway, because a task that runs twice finds the same page
+    // twice.
     if (!this.#found.add(child.uuid))
       this.#tell(`page ${before.page} of ${quoted(before.start)} leads back to ${shownUrl(next.href)}`);
     return { ...outcome, children: [{ task: child, front: false, again: false }] };
@@ -183,7 +184,7 @@ class PageRun implements Pages {
   #ownTarget(task: Task): Target {
     const isPage = pageIn(task) !== undefined;
     const target = isPage ? targetOf(task, this.#ofPages) : targetOf(this.placed(task), this.#defaults);
-    if ('code' in target) throw new Error(target.message); // its request was made of it
+    if ('code' in target) throw new Error(target.message); // the request was made from it
     return target;
   }
 
@@ -194,7 +195,7 @@ class PageRun implements Pages {
   }
 }
 
-/** Returns the target of the next page, without a user that the server put into its url. */
+/** Returns the target of the next page, without the user that the server may have put into its url. */
 function nextTarget(place: string, base: string): Target | Failure {
   const target = parseTarget(URL.canParse(place, base) ? new URL(place, base).href : place);
   return 'code' in target ? target : { ...target, authorization: undefined };
@@ -210,7 +211,7 @@ function withUserOf(own: Target, next: Target, task: Task, { url }: RequestDefau
   return Object.assign(new URL(next.href), { username, password }).href;
 }
 
-/** Returns the failure of a task whose next page cannot be fetched; its result is kept. */
+/** Returns the failure of a task whose next page cannot be fetched. Keeps the result. */
 function failed(outcome: Outcome, option: string, fault: string | Failure | undefined): Outcome {
   const why = typeof fault === 'string' ? fault : (fault?.message ?? '');
   return { ...outcome, error: { code: 'NEXT', message: `no next page: ${why} (${option})` } };

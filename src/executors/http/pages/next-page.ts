@@ -6,7 +6,7 @@ import type { JudgeThread } from '../response/judge-thread.ts';
 import type { Answer } from '../transport/answer.ts';
 import { NextWatch } from './next-watch.ts';
 
-/** Place that a page names as the next one; a fault if it cannot be found out. */
+/** Url that a page names as the next one, or a fault if it cannot be determined. */
 export type NextPage = { readonly place: string } | { readonly fault: string } | undefined;
 
 /** Function that finds the next page. */
@@ -16,7 +16,7 @@ export interface NextFinder {
    * @param result result of the task, as JSON text
    */
   find(answer: Answer, result: string): Promise<NextPage>;
-  /** Watch that says at the end if no answer had a next page. */
+  /** Watch that reports at the end if no answer had a next page. */
   readonly watch: NextWatch;
   /** Releases its thread. */
   close(): Promise<void>;
@@ -45,7 +45,7 @@ async function linkFinder(): Promise<NextFinder> {
   const nextOf = (header: string): NextPage => {
     if (!/next/i.test(header)) return undefined;
     try {
-      // A link with an anchor is one of another page, and a link may have no rel.
+      // A link with an anchor belongs to another page, and a link may lack a rel.
       const next = Link.parse(wellFormed(header)).refs.find(
         ({ rel = '', anchor }) => rel.toLowerCase() === 'next' && anchor === undefined,
       );

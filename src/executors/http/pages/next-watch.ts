@@ -4,13 +4,16 @@ import { hint } from '../../../core/options/suggest.ts';
 /** Expression that is a path of names, whose last name can be looked for in a result. */
 const PATH = /^[a-z_]\w*(?:\.[a-z_]\w*)*$/i;
 
-/** Watch over an expression of `--next` that finds nothing: often a misspelt name, by which each task has one page. */
+/**
+ * Watch over an expression of `--next` that finds nothing: often because of a misspelt name, so that each task has
+ * only one page.
+ */
 export class NextWatch {
   readonly #expression: string;
   readonly #names: readonly string[] | undefined;
   #hasAnswers = false;
   #isFound = false;
-  /** Paths beside the one that is missing, of the first answer. */
+  /** Paths next to the missing one, in the first answer. */
   #beside: readonly string[] | undefined;
 
   constructor(expression: string) {

@@ -2,17 +2,17 @@ import { uuidOfAttributes } from '../../../core/ids/index.ts';
 import { withoutMembers } from '../../../core/record/json-text.ts';
 import { attribute, runOf, Task } from '../../../core/record/task.ts';
 
-/** Name of the attribute that tells of a page where it comes from. */
+/** Name of the attribute with the origin of a page. */
 export const PAGING = 'paging';
 
 /** Origin of a page after which no page is fetched with credentials any more. */
 export const FOREIGN = '';
 
-/** Place of a page in the row of pages that a task of the input began. */
+/** Place of a page in the sequence of pages that begins with a task of the input. */
 export interface Page {
   /** Number of the page, from 1. */
   readonly page: number;
-  /** Uuid of the task that began. */
+  /** Uuid of the task that began the sequence. */
   readonly start: string;
   /** Url of the first page. */
   readonly first: string;
@@ -41,8 +41,8 @@ export function firstTask(task: Task, page: Page): Task {
 }
 
 /**
- * Returns the task of a page. It has the attributes of the page before it, which keep their bytes. Its uuid is made of its
- * url and of the uuid of the task that began, so that another run finds the same task.
+ * Returns the task of a page. It has the attributes of the page before it, which keep their bytes. Its uuid is made
+ * of its url and of the uuid of the task that began the sequence, so that another run finds the same task.
  */
 export function pageTask(before: Task, url: string, page: Page): Task {
   const as = runOf(before.fields)?.as;

@@ -21,7 +21,7 @@ export interface RecordSettings {
   readonly mode: RecordMode;
   /** Path of `--cookies`, which keeps the answers for different cookie files apart. */
   readonly cookieFile: string | undefined;
-  /** Takes the cookies of an answer that was recorded. */
+  /** Stores the cookies of a recorded answer. */
   takeCookies(url: string, cookies: string | string[] | undefined): void;
 }
 
@@ -39,8 +39,8 @@ interface Head {
 }
 
 /**
- * Opens `--cache DIR` in a mode that keeps every answer, whatever its headers say. `record` asks the server for what is not
- * recorded, `refresh` for everything, and `replay` for nothing.
+ * Opens `--cache DIR` in a mode that keeps every answer, whatever its headers say. `record` asks the server for
+ * answers that are not recorded, `refresh` for all, and `replay` for none.
  * @throws {TaskpipeError} `IO`
  */
 export async function openRecords(settings: RecordSettings): Promise<Cache> {

@@ -7,9 +7,9 @@ import { isForm, wellFormed } from './params.ts';
 /** Language of a body, by which values are escaped. */
 export type BodyLanguage = 'json' | 'form' | 'xml' | 'text';
 
-/** Compiled text with attributes of a task in it. Braces of JSON and of GraphQL stay what they are. */
+/** Compiled text with attributes of a task in it. Braces of JSON and of GraphQL are literal. */
 export interface BodyTemplate {
-  /** Language that the text itself shows. */
+  /** Language detected from the text. */
   readonly language: BodyLanguage;
   /** Returns the text for one task; a failure `TEMPLATE` if an attribute is missing. @throws {InvalidValue} */
   expand(task: Task, language: BodyLanguage): string | Failure;
@@ -73,7 +73,7 @@ export function languageOfType(type: string): BodyLanguage {
   return /[/+]xml$|html/.test(essence) ? 'xml' : 'text';
 }
 
-/** Checks that text that begins like JSON is JSON once it has values. @throws {InvalidValue} */
+/** Checks that text that begins like JSON is valid JSON once values are filled in. @throws {InvalidValue} */
 export function mustBeJson(source: string): void {
   const first = source.trimStart();
   if (!/^[{[]/.test(first) || first.search(TOKENS) === 0) return;
@@ -109,7 +109,7 @@ function endsInString(text: string, startsInString: boolean): boolean {
   return isInString;
 }
 
-/** Returns a value as the language wants it; undefined if the record does not have it. */
+/** Returns a value escaped for the language; undefined if the record does not have it. */
 function escapedValue(task: Task, { name, isQuoted }: Slot, language: BodyLanguage): string | undefined {
   const value = attributeText(task, name);
   if (language === 'json' && !isQuoted) return value === undefined ? nullOf(task, name) : jsonOf(value);

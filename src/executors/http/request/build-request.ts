@@ -21,9 +21,9 @@ export interface Request {
 
 export interface RequestDefaults {
   readonly url: Template | undefined;
-  /** Method as it is sent, or `json`. */
+  /** Method in the form that is sent, or `json`. */
   readonly method: string;
-  /** Source of all bodies, in place of the attributes `json` and `data`. */
+  /** Source of all bodies, instead of the attributes `json` and `data`. */
   readonly body?: BodySource | undefined;
   readonly headers: HeaderList;
   readonly timeout: number;
@@ -50,7 +50,7 @@ export function urlOf(task: Task, template: Template | undefined): string | Fail
   return { code: 'URL', message: `the record has no "url"; ${hintFor(task)}` };
 }
 
-/** Returns what to do about a record without a url: its attributes may have one under another name. */
+/** Returns the advice for a record without a url: another attribute may hold it. */
 function hintFor({ fields }: Task): string {
   const similar = Object.entries(fields)
     .filter(([, value]) => typeof value === 'string' && /^(https?:\/\/|www\.)/i.test(value))
@@ -66,7 +66,10 @@ function hintFor({ fields }: Task): string {
         .join(', ')} look like urls: ${from}`;
 }
 
-/** Returns the url of a template. A value at its start is taken as it is: it has the scheme and the host. */
+/**
+ * Returns the url of a template. A value at its start is inserted unchanged, because it contains the scheme and the
+ * host.
+ */
 function expanded(template: Template, task: Task): string | Failure {
   try {
     let isFirst = template.start === '';
@@ -157,8 +160,8 @@ function methodOf(task: Task, usual: string): string {
 
 /**
  * Returns a method as it is sent, or `json`. Methods that Node knows, such as get and purge, may be written in any
- * letters. Any other is sent as it is written, since methods are case-sensitive (RFC 9110, 9.1); one in small letters
- * alone is more likely a typing error.
+ * letters. Any other method is sent as written, since methods are case-sensitive (RFC 9110, 9.1); but an unknown
+ * method in small letters is treated as a typing error.
  * @throws {InvalidValue} if it cannot be sent
  */
 export function toMethod(typed: string): string {

@@ -25,7 +25,7 @@ export interface FetchOptions {
   readonly body?: Body | undefined;
   /** Ends the request; it then throws the reason of the signal. */
   readonly signal?: AbortSignal | null | undefined;
-  /** `manual` returns a redirect as the response; `error` throws. Default `follow`, as often as `--follow` says. */
+  /** `manual` returns a redirect as the response; `error` throws. Default `follow`, up to the limit of `--follow`. */
   readonly redirect?: 'follow' | 'manual' | 'error' | undefined;
   /** Query that is added to the url. */
   readonly params?: Readonly<Record<string, unknown>> | string | undefined;
@@ -35,7 +35,7 @@ export interface FetchOptions {
   readonly json?: unknown;
   /** First to last byte, in seconds. Default 30. */
   readonly timeout?: number | undefined;
-  /** Accepted because the standard wants it for streams; it changes nothing. */
+  /** Accepted because the standard requires it for streams; it has no effect. */
   readonly duplex?: 'half' | undefined;
 }
 
@@ -79,7 +79,7 @@ export async function fetchInput(options: FetchOptions = {}): Promise<FetchInput
   };
 }
 
-/** Returns a request with a body of its own. */
+/** Returns a request with its own body. */
 export function withContent(request: Request, content: RequestBody | undefined): Request {
   return content === undefined ? request : { ...request, content };
 }
@@ -108,7 +108,7 @@ async function contentOf(body: Body | undefined): Promise<RequestBody | undefine
   return { text: '', bytes, type: sent.headers.get('content-type') ?? '' };
 }
 
-/** Returns headers as the attribute of a record; a name that is said twice has an array. */
+/** Returns headers as the attribute of a record; a repeated name has an array. */
 function headersOf(headers: FetchOptions['headers']): Readonly<Record<string, unknown>> | undefined {
   if (headers === undefined || headers === null) return undefined;
   if (!(headers instanceof Headers) && !Array.isArray(headers)) return headers as Record<string, string>;

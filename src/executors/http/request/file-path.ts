@@ -4,8 +4,8 @@ import { compileTemplate } from '../../../core/record/template.ts';
 import { programText } from '../../program/placeholders.ts';
 
 /**
- * Returns the function that makes the path of a file from a template. A value at its start is taken as it is. Others may
- * lead to folders, but not out of the one that the template names.
+ * Returns the function that makes the path of a file from a template. A value at its start is inserted unchanged.
+ * Other values may contain folders, but cannot leave the folder of the template.
  * @param option name of the option, for messages
  * @throws {InvalidValue} if the template is invalid
  */

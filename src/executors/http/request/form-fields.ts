@@ -8,7 +8,7 @@ import { type BodyTemplate, compileBody, languageOfType } from './body-template.
 import { compilePath } from './file-path.ts';
 import type { BodyPart, BodySource, RequestBody } from './request-body.ts';
 
-/** Field of `--form`, compiled. Values of a record cannot change what kind of field it is. */
+/** Field of `--form`, compiled. Values of a record cannot change the kind of the field. */
 interface FormField {
   readonly name: string;
   /** Text of the field, or function that returns the path of its file. */
@@ -27,7 +27,7 @@ interface FormPart {
   readonly type: string | undefined;
 }
 
-/** Returns the content type of a path by its ending; null if it is unknown. */
+/** Function that returns the content type of a path by its ending; null if it is unknown. */
 type TypeOfPath = (path: string) => string | null;
 
 /** Returns the source of multipart bodies, from fields as `curl --form` has them. @throws {TaskpipeError} `USAGE` */
@@ -109,7 +109,7 @@ function partOf(field: FormField, task: Task, typeOf: TypeOfPath): FormPart | Fa
   return { name, content: { path }, filename: filename ?? basename(path), type: type ?? usual };
 }
 
-/** Returns the language of a text field. Text like `a=1` is not a form inside of a form. */
+/** Returns the language of a text field. Inside a form, text like `a=1` is plain text. */
 function languageFor({ language }: BodyTemplate, type: string | undefined): BodyTemplate['language'] {
   if (type !== undefined) return languageOfType(type);
   return language === 'form' ? 'text' : language;
@@ -140,7 +140,7 @@ function escaped(name: string): string {
   return name.replace(/["\r\n]/g, (sign) => encodeURIComponent(sign));
 }
 
-/** Returns the words by which curl sends the same field. */
+/** Returns the arguments of curl that send the same field. */
 function curlWords({ name, content, filename, type }: FormPart): string[] {
   const more = type === undefined ? '' : `;type=${type}`;
   const named = filename === undefined ? '' : `;filename=${inQuotes(filename)}`;

@@ -43,12 +43,12 @@ export function header(name: string, value: string): HeaderList {
       'must not have Expect: a body is sent at once, and no further once the server refuses it; remove that header',
     );
   if (OF_THE_CONNECTION.has(name.toLowerCase()) && !isClosing(name, value)) return [];
-  // Trimmed before it is bytes: the last byte of "à" looks like a space.
+  // Trimmed before the conversion to bytes: the last byte of "à" looks like a space.
   const text = wellFormed(value.trim());
   return [name, /[^\x20-\x7e]/.test(text) ? Buffer.from(text).toString('latin1') : text];
 }
 
-/** Returns whether a header asks for a connection of its own, which undici then closes. */
+/** Returns whether a header asks for a separate connection, which undici then closes. */
 function isClosing(name: string, value: string): boolean {
   return name.toLowerCase() === 'connection' && value.trim().toLowerCase() === 'close';
 }

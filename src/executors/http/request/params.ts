@@ -39,7 +39,7 @@ export function objectText(text: string): string | undefined {
 
 /** Returns whether text looks like `a=1&b=2`. */
 export function isForm(text: string): boolean {
-  // Two expressions: one with a repeated group would fail at millions of fields.
+  // Two expressions: a single one with a repeated group would fail for millions of fields.
   return /^[^\s=&]+=/.test(text) && !/\s|&(?![^\s=&]+=)/.test(text);
 }
 

@@ -6,14 +6,14 @@ import { type HeaderList, headerLine, headerValue, isSecret } from './headers.ts
 export interface CurlOptions {
   /** Values of `--header` as typed, with `@FILE`. */
   readonly typed: readonly string[];
-  /** Headers that these were read as. They are not repeated. */
+  /** Headers that were parsed from `headers`. They are not printed twice. */
   readonly read: HeaderList;
   readonly userAgent: string;
   readonly follow: number;
   readonly insecure: boolean;
   /** Options for the login and for certificates, quoted for a shell. */
   readonly login: readonly string[];
-  /** Words of the way to the server, quoted. */
+  /** Options for the way to the server, quoted. */
   readonly route?: readonly string[];
   /** Value of `Idempotency-Key`. */
   readonly key: string | undefined;
@@ -71,7 +71,9 @@ function headerWord(name: string, value: string): string[] {
   return ['-H', quote(value === '' ? `${name};` : `${name}: ${Buffer.from(value, 'latin1').toString()}`)];
 }
 
-/** Quotes a word for a shell. What a terminal must not get is written as bytes, for bash, zsh and ksh. */
+/**
+ * Quotes a word for a shell. Characters that could control a terminal are written as bytes, for bash, zsh and ksh.
+ */
 export function quote(text: string): string {
   if (escapeControls(text) === text) return shellQuote(text);
   let word = '';

@@ -12,9 +12,9 @@ export interface HttpRequest {
   /** User headers. */
   readonly headers: HeaderList;
   readonly content: RequestBody | undefined;
-  /** True after a redirect to another origin, whose server has no claim to credentials. */
+  /** True after a redirect to another origin, whose server must not get credentials. */
   readonly isForeign?: boolean;
-  /** True if it has no credentials of any kind: that for robots.txt. */
+  /** True if it has no credentials of any kind: the request for robots.txt. */
   readonly isPublic?: boolean;
 }
 
@@ -24,7 +24,7 @@ export function isRedirect(status: number, headers: AnswerHeaders): boolean {
   return status <= 303 || status >= 307;
 }
 
-/** User headers that another origin gets too: they say what is wanted, and hold no secret. */
+/** User headers that are also sent to another origin: they describe the wanted content, and hold no secret. */
 const CROSSING: ReadonlySet<string> = new Set([
   ...['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'cache-control', 'connection'],
   ...['content-encoding', 'content-language', 'content-type', 'range', 'user-agent'],
@@ -37,9 +37,9 @@ export function isCrossing(name: string, keeps: ReadonlySet<string>): boolean {
 
 /**
  * Returns the next request of a redirect (RFC 9110, 15.4). At a change of origin all other user headers are dropped,
- * since the other server has no claim to them. A body does not go from https to http.
+ * since the other server must not get them. A body does not go from https to http.
  * @param keeps names of more headers that cross origins, in lower case
- * @param isLenient whether the first of several places counts
+ * @param isLenient whether the first of several locations counts
  */
 export function nextHop(
   hop: HttpRequest,
@@ -68,7 +68,7 @@ export function nextHop(
   const kept = isSame ? hop.headers : withoutHeaders(hop.headers, (name) => !isCrossing(name, keeps));
   return {
     method: toGet ? 'GET' : hop.method,
-    // The user of the url stays known with its header, so that Digest does not become Basic.
+    // The user of the url is kept with its header, so that Digest does not become Basic.
     target: isSame ? { ...target, authorization: hop.target.authorization } : target,
     headers: toGet ? withoutHeaders(kept, (name) => name.startsWith('content-')) : kept,
     content: toGet ? undefined : hop.content,

@@ -20,14 +20,14 @@ export interface RequestBody {
 /** Body in parts. It can be sent again, since its files are opened for each request. */
 export interface Upload {
   readonly parts: readonly BodyPart[];
-  /** Returns the words by which curl sends the same. */
+  /** Returns the arguments of curl that send the same body. */
   curl(): string[];
 }
 
 /** Text, or a file whose bytes are sent. */
 export type BodyPart = string | { readonly path: string };
 
-/** Function that makes the bodies of all requests, in place of the attributes `json` and `data`. */
+/** Function that makes the bodies of all requests, instead of the attributes `json` and `data`. */
 export type BodySource = (
   task: Task,
   /** Content type from a header. */
@@ -70,7 +70,7 @@ function dataContent(data: Given, type: string | undefined): RequestBody {
       throw new InvalidValue('data must be text or an object; use "json" for an array');
     return { text: data.raw, type: PLAIN };
   }
-  // With a content type other than that of forms, text is sent as it is.
+  // With another content type than that of forms, text is sent unchanged.
   const isFormWanted = type === undefined || type.toLowerCase().startsWith(FORM);
   const object = isFormWanted ? named('data', () => objectText(data.text)) : undefined;
   if (object !== undefined) return { text: named('data', () => formOf(object)), type: FORM };

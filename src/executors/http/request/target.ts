@@ -16,12 +16,12 @@ export interface Target {
 }
 
 /**
- * Urls that need no parser, since nothing in them is encoded or removed. A path segment that begins with a dot
- * may be a step.
+ * Urls that need no parser, since a parser would change nothing in them. A path segment that begins with a dot may be
+ * `.` or `..`.
  */
 const PLAIN = /^(https?:\/\/[a-z0-9.:-]+)(\/[\w~!$&()*+,;=:@./-]*(?:\?[\w~!$&()*+,;=:@./?%-]*)?)$/;
 
-/** Targets by the part before the path, which the urls of a list share. */
+/** Targets by the part before the path, which is the same in many urls of a list. */
 const origins = new Map<string, Target>();
 
 /**
@@ -66,7 +66,7 @@ function parseAny(text: string, query: string): Target | Failure {
   };
 }
 
-/** Returns what is wrong with text that is not a url. */
+/** Returns the fault of text that is not a url. */
 function withoutScheme(text: string): string {
   const isHost = /^(\/\/)?[\p{L}\d-]+(\.[\p{L}\d-]+)+(:\d+)?([/?#].*)?$/su.test(text.trim());
   return isHost ? 'it has no scheme; write https:// before it' : 'expected something like https://host/path';
@@ -103,7 +103,7 @@ function badUrl(text: string, rule: string): Failure {
   return { code: 'URL', message: `invalid url ${shownUrl(text)}: ${rule}` };
 }
 
-/** Decodes percent-encoding; a text that is not well encoded stays as it is. */
+/** Decodes percent-encoding; invalid encoding stays unchanged. */
 export function unescaped(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -14,7 +14,7 @@ const CHUNK = 131_072;
 export interface OpenUpload {
   /** Length of the body, in bytes. */
   readonly length: number;
-  /** Bytes of the body. Throws a `FaultError` if a file changes meanwhile. */
+  /** Bytes of the body. Iterating throws a `FaultError` if a file changes meanwhile. */
   readonly bytes: AsyncIterable<Buffer>;
   close(): Promise<void>;
 }

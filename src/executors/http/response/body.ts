@@ -25,12 +25,12 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Place in a folder that the body of a task goes to. */
 export interface FilePlace {
-  /** True if its name is made of attributes: it then takes only bodies of responses that were expected. */
+  /** True if its name is made of attributes: then it is used only for bodies of expected responses. */
   readonly isNamed: boolean;
   /**
-   * Gives the body of a response its name.
+   * Moves the body of a response to its final name.
    * @param ending extension of its content type, with its dot
-   * @param isFinal true if what an earlier attempt left is not needed any more
+   * @param isFinal true if the partial body of an earlier attempt is not needed any more
    * @returns the file, or the failure of the task
    * @throws {TaskpipeError} `IO`
    */
@@ -61,9 +61,9 @@ export async function fileResult(
 }
 
 /**
- * Returns a response as the result of a task:
- * `{"status","url","type","text"|"json"|"base64","headers"}`. Bytes that do not fit the charset are kept as
- * "base64", with the charset as "undecoded"; "charset" is one that was guessed.
+ * Returns a response as the result of a task: `{"status","url","type","text"|"json"|"base64","headers"}`. Bytes that
+ * do not fit the charset are kept as "base64", with the charset as "undecoded"; "charset" is set if the charset was
+ * guessed.
  */
 export function result(answer: Answer, method: string, url: string, options: ResultOptions): Result {
   const { body } = answer;
@@ -90,7 +90,7 @@ function jsonIn(decoded: BodyText): { readonly text: string } | { readonly fault
   return 'text' in decoded ? jsonBody(decoded.text) : { fault: `its bytes are not ${decoded.unfit}` };
 }
 
-/** Returns the members with the text, or with the bytes of what is not text in its charset. */
+/** Returns the members with the text, or with the bytes if they do not fit the charset. */
 function textMember(decoded: BodyText, body: Buffer): string {
   if ('unfit' in decoded)
     return `,"base64":"${body.toString('base64')}","undecoded":${JSON.stringify(decoded.unfit)}`;
@@ -121,7 +121,7 @@ function headersText(headers: AnswerHeaders): string {
   return JSON.stringify(headers, (_, value) => (typeof value === 'string' ? asSent(value) : value));
 }
 
-/** Returns the value of a header, decoded as UTF-8 if its bytes are that. */
+/** Returns the value of a header, decoded as UTF-8 if its bytes are valid UTF-8. */
 export function asSent(value: string): string {
   if (!/[^\x00-\x7f]/.test(value)) return value;
   const bytes = Buffer.from(value, 'latin1');

@@ -16,7 +16,7 @@ const decoders = new Map<string, TextDecoder>();
 /** Number of bytes of HTML in which a charset is searched, as in browsers. */
 const SNIFFED = 1024;
 
-/** Charset of bytes that are not UTF-8 and of which nothing is said, as in browsers. */
+/** Charset of bytes that are not UTF-8 and have no declared charset, as in browsers. */
 const FALLBACK = 'windows-1252';
 
 /**
@@ -62,7 +62,7 @@ function decoderOf(charset: string): TextDecoder | undefined {
     if (decoders.size < 100) decoders.set(charset, decoder);
     return decoder;
   } catch {
-    return undefined; // an unknown label counts as none
+    return undefined; // an unknown label is ignored
   }
 }
 

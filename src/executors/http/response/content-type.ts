@@ -24,7 +24,7 @@ const NONE: ContentType = {
 
 const known = new Map<string, ContentType>();
 
-/** Returns the content type of a response; of several, the last. */
+/** Returns the content type of a response; the last one, if there are several. */
 export function contentTypeOf(headers: AnswerHeaders): ContentType {
   const value = headers['content-type'];
   const text = typeof value === 'object' ? value.at(-1) : value;
@@ -53,7 +53,7 @@ function mediaOf(essence: string): ContentType['media'] {
   return essence.startsWith('text/') || /[/+]xml$/.test(essence) || TEXT.test(essence) ? 'text' : 'binary';
 }
 
-/** Extensions that people use, for types of which `mime` prefers the first one in the registry. */
+/** Common extensions of types for which `mime` prefers an uncommon one, the first in the registry. */
 const COMMON: ReadonlyMap<string, string> = new Map([
   ['audio/mpeg', 'mp3'],
   ['audio/ogg', 'ogg'],

@@ -12,7 +12,7 @@ import type { BodyVerdict, JudgeThread } from './judge-thread.ts';
 export interface Expectations {
   /** True if anything is expected. */
   readonly isAny: boolean;
-  /** Returns the failure of a response; undefined if it is as wanted. */
+  /** Returns the failure of a response; undefined if it meets the expectations. */
   check(answer: Answer): Promise<Failure | undefined>;
   /** Releases its threads. */
   close(): Promise<void>;
@@ -55,7 +55,7 @@ const MOST = 2000;
 const LARGE = 65_536;
 
 /**
- * Returns what is expected of a body. JMESPath is loaded only if it is used.
+ * Returns the expectations of a body. JMESPath is loaded only if it is used.
  * @param expression in JMESPath; a response passes if its value is true by the rules of JMESPath
  * @param timeout of an attempt, in milliseconds
  * @throws {TaskpipeError} `USAGE` if the expression is invalid

@@ -29,7 +29,7 @@ export interface Again {
   readonly hasActed: boolean;
 }
 
-/** Judges, with what they need before and after. */
+/** Judges of responses, with their setup and cleanup. */
 export interface OpenJudge {
   /** Judge of a response whose body goes into the record. */
   readonly judge: Judge;
@@ -90,7 +90,7 @@ async function openPlaces(options: HttpOptions, isJudged: boolean): Promise<Body
   const { BodyPlaces } = await import('./files/body-places.ts');
   const limits = isJudged || cache !== undefined ? undefined : bodyLimits(options);
   const places = await BodyPlaces.open(bodyDir, limits);
-  await import('mime'); // later, too many files may be open to load it
+  await import('mime'); // loaded now, because later too many files may be open
   return places;
 }
 

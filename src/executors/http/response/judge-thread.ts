@@ -2,13 +2,16 @@ import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { addFunctions } from './jmespath.ts';
 
-/** Verdict of a thread on a text, with the value of its expression; for a list or an object, with an empty list. */
+/**
+ * Verdict of a thread on a text, with the value of its expression; for a list or an object, an empty list stands for
+ * the value.
+ */
 export type BodyVerdict =
   | { readonly passes: boolean; readonly value?: unknown }
   | { readonly fault: string }
   | 'late';
 
-/** Measure of a thread: a pattern, or an expression in JMESPath. */
+/** Test that a thread applies: a pattern, or an expression in JMESPath. */
 export type Yardstick = { readonly source: string; readonly flags: string } | { readonly expression: string };
 
 interface Pending {
@@ -38,8 +41,8 @@ parentPort.postMessage('ready');
 `;
 
 /**
- * Thread that judges texts of strangers. A pattern that backtracks, or an expression over a large document, would hold
- * up all tasks on the main thread; here it is ended after a time. RE2 (`re2js`) would not need that.
+ * Thread that judges untrusted texts. On the main thread, a pattern that backtracks, or an expression over a large
+ * document, would block all tasks; here it is ended after a timeout. RE2 (`re2js`) would not need that.
  */
 export class JudgeThread {
   readonly #data: Readonly<Record<string, unknown>>;
@@ -81,7 +84,7 @@ export class JudgeThread {
     const worker = new Worker(CODE, { eval: true, workerData: this.#data });
     this.#worker = worker;
     worker.on('message', (message: BodyVerdict | 'ready') => {
-      if (worker !== this.#worker) return; // it was ended meanwhile
+      if (worker !== this.#worker) return; // the thread was ended meanwhile
       if (message !== 'ready') return this.#settle(message);
       this.#isReady = true;
       for (const { text } of this.#pending) this.#send(text);
@@ -103,7 +106,7 @@ export class JudgeThread {
     if (this.#pending.length > 0) this.#timer = setTimeout(() => this.#restart('late'), this.#limit);
   }
 
-  /** Gives up the first text, and has another thread judge the others. */
+  /** Gives up the first text, and starts another thread to judge the others. */
   #restart(verdict: BodyVerdict): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -8,7 +8,8 @@ import type { Answer } from '../transport/answer.ts';
 const WAYS: ReadonlySet<string> = new Set(['basic', 'digest', 'bearer']);
 
 /**
- * Returns words for a 401 message: the login that the server asks for, if the request used another one, or none.
+ * Returns advice for the message of a 401: the login that the server asks for, if the request used another one or
+ * none.
  * @returns '' if there is nothing to advise
  */
 export function loginAdvice(

@@ -10,7 +10,10 @@ interface Family {
   readonly reset: string;
 }
 
-/** Families of older headers, the best known first. Names that are made for each answer take time. */
+/**
+ * Families of older headers, the best known first. The names are precomputed, because building them for each answer
+ * takes time.
+ */
 const FAMILIES: readonly Family[] = ['ratelimit', 'x-ratelimit', 'x-rate-limit'].map((family) => ({
   remaining: `${family}-remaining`,
   reset: `${family}-reset`,
@@ -20,12 +23,12 @@ const FAMILIES: readonly Family[] = ['ratelimit', 'x-ratelimit', 'x-rate-limit']
 const EPOCH = 1e9;
 
 /**
- * Returns the time until a used-up limit is reset, in milliseconds; undefined if none is used up, or none says when it
- * is reset.
+ * Returns the time until a used-up limit is reset, in milliseconds; undefined if no limit is used up, or no used-up
+ * limit has the time of its reset.
  */
 export function usedUpFor(answer: Answer): number | undefined {
   const { headers } = answer;
-  if (answer.isStored === true) return undefined; // it tells of the time when it was stored
+  if (answer.isStored === true) return undefined; // the headers are from the time when the answer was stored
   const listed = headers.ratelimit === undefined ? undefined : structured(headers, true);
   if (listed !== undefined) return listed;
   for (const family of FAMILIES) {

@@ -8,7 +8,7 @@ import { millisecondsUntil, singleHeader } from './server-time.ts';
 /** Default of `--retry-status`: statuses that may be temporary. */
 export const RETRY_STATUS = '408,425,429,500,502-504';
 
-/** Statuses by which a server says that it did not act. */
+/** Statuses that mean that the server did not act. */
 const NOT_ACTED: ReadonlySet<number> = new Set([429, 503]);
 
 /** Methods that have the effect of one request if they are repeated (RFC 9110, 9.2.2, and the registry of IANA). */
@@ -19,7 +19,7 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 
-/** Rules of what is retried. */
+/** Rules for retries. */
 export interface RetryRules {
   /** Returns whether a status may be temporary. */
   readonly isRetried: (status: number) => boolean;
@@ -37,7 +37,7 @@ export function compileRetryStatus(text: string): (status: number) => boolean {
   }
 }
 
-/** Returns whether repeating a request has the effect of sending it once; of an unknown method, it may not. */
+/** Returns whether repeating a request has the effect of sending it once; an unknown method may not. */
 export function isIdempotent(method: string): boolean {
   return IDEMPOTENT.has(method);
 }
@@ -54,7 +54,7 @@ export function retryOf(
   { isRetried, most }: RetryRules,
 ): RetryHint | undefined {
   const { status } = answer;
-  if (answer.isStored === true) return undefined; // it stays the same
+  if (answer.isStored === true) return undefined; // it would be the same again
   if (status === 429 && isAccountEmpty(answer)) return undefined;
   // GitHub and others answer 403 instead of 429.
   const isLimited = status === 403 && usedUpFor(answer) !== undefined;
@@ -66,23 +66,26 @@ export function retryOf(
   return after === undefined ? { pauseLane: true } : { after: Math.min(after, most), pauseLane: true };
 }
 
-/** Error of OpenAI and of servers like it for an account without money. No wait mends that. */
+/** Error of OpenAI and similar servers for an account without money. Waiting does not help. */
 const EMPTY_ACCOUNT = /"(?:code|type)"\s*:\s*"(?:insufficient_quota|billing_hard_limit_reached)"/;
 
 /** Size of the beginning of a body that is searched for an error, in bytes. */
 const LOOKED = 4096;
 
-/** Returns whether a refusal names an empty account, and no time to wait: others use the same error for a minute's limit. */
+/**
+ * Returns whether a refusal names an empty account, and no time to wait: other servers use the same error for a limit
+ * per minute.
+ */
 function isAccountEmpty(answer: Answer): boolean {
   return EMPTY_ACCOUNT.test(answer.body.toString('latin1', 0, LOOKED)) && refusedFor(answer) === undefined;
 }
 
 /**
- * Returns the time for which nothing more should be asked of a server, in milliseconds, whatever comes of the answer:
- * its rate limit is used up, or it refuses for a time.
+ * Returns the time for which no requests should be sent to a server, in milliseconds, whatever the outcome of the
+ * answer: its rate limit is used up, or it refuses for a time.
  */
 export function pauseOf(answer: Answer, most: number): number | undefined {
-  if (answer.isStored === true) return undefined; // it tells of the time when it was stored
+  if (answer.isStored === true) return undefined; // the headers are from the time when the answer was stored
   const after = NOT_ACTED.has(answer.status) ? refusedFor(answer) : usedUpFor(answer);
   return after === undefined ? undefined : Math.min(after, most);
 }

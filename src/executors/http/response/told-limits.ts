@@ -5,16 +5,16 @@ import type { Answer } from '../transport/answer.ts';
 import { resetTime } from './rate-limit.ts';
 import { singleHeader } from './server-time.ts';
 
-/** Place of the name of a limit in the name of a header. */
+/** Placeholder for the name of a limit in the name of a header. */
 const NAME = '{name}';
 
 /** Headers of OpenAI and of Anthropic. */
 const KNOWN =
   'x-ratelimit-remaining-{name},x-ratelimit-reset-{name},anthropic-ratelimit-{name}-remaining,anthropic-ratelimit-{name}-reset';
 
-/** Option of the headers in which servers tell their limits. */
+/** Option for the headers with the limits of servers. */
 export const quotaHeaderOptions = {
-  /** Names of headers, in pairs: what is left of a limit, and when it is reset. */
+  /** Names of headers, in pairs: the remaining amount of a limit, and the time of its reset. */
   quotaHeaders: value(
     'headers that tell what is left of a --quota or --cost and when it is reset; {name} is its name, none follows none',
     'LEFT,RESET',

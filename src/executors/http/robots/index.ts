@@ -17,18 +17,18 @@ import { MAX_ROBOTS, parseRobots, productOf, type RobotsRules } from './robots-r
 /** Reason that keeps a request from being sent: an outcome of the task, or a time to wait in milliseconds. */
 export type HeldBack = { readonly outcome: Outcome } | { readonly wait: number };
 
-/** Returns what holds back a request; undefined if it may be sent now. */
+/** Function that returns the reason to hold back a request; undefined if it may be sent now. */
 export type RobotsGate = (hop: HttpRequest, attempt: Attempt) => Promise<HeldBack | undefined>;
 
 /** State of the robots.txt of an origin. */
 interface Entry {
-  /** Rules; undefined if everything is allowed; a text if the file cannot be read, so that nothing is. */
+  /** Rules; undefined if everything is allowed; a text if the file cannot be read, so that nothing is allowed. */
   readonly rules: RobotsRules | string | undefined;
-  /** Time until which it counts, by the steady clock. */
+  /** Time until which it is valid, by the steady clock. */
   readonly until: number;
 }
 
-/** Time for which a file counts, in milliseconds: 24 h, the longest of RFC 9309. */
+/** Time for which a file is valid, in milliseconds: 24 h, the maximum of RFC 9309. */
 const DAY = 86_400_000;
 
 /** Shortest and longest time for which a file that cannot be read is not asked for again, in milliseconds. */
@@ -40,7 +40,7 @@ const REDIRECTS = 5;
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Faults that a task would have for the same reason, with its own message. */
+/** Faults that the task itself would have too, with a message of its own request. */
 const SAME: ReadonlySet<string> = new Set(['TLS', 'DENIED', 'HOST_DOWN', 'NOT_RECORDED', 'REDIRECTS']);
 
 /** Opens the gate of `--robots`. @param client client that fetches the files */

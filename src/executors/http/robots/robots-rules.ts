@@ -11,7 +11,7 @@ export interface RobotsRules {
 /** Bytes of a file that are read, as Google's parser does; RFC 9309 asks for at least these. */
 export const MAX_ROBOTS: number = 500 * 1024;
 
-/** Lines of a group, with misspellings that are so common that Google's parser accepts them; also without a colon. */
+/** Lines of a group, with common misspellings that Google's parser accepts; also without a colon. */
 const LINES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['user-agent', /^[\s\ufeff]*user[- ]?agent(?:\s*:\s*|\s+)([^#]*)/i],
   ['allow', /^[\s\ufeff]*allow(?:\s*:\s*|\s+)([^#]*)/i],
@@ -19,7 +19,7 @@ const LINES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['crawl-delay', /^[\s\ufeff]*crawl[- ]?delay\s*:\s*([^#]*)/i],
 ];
 
-/** Parser; its types do not say how it is imported. */
+/** Parser, with the types of its import corrected. */
 const parser = robotsParser as unknown as (
   url: string,
   text: string,
@@ -42,7 +42,7 @@ export function parseRobots(text: string): RobotsRules {
   );
   return {
     refusal(path, product) {
-      if (path === '/robots.txt') return undefined; // implicitly allowed
+      if (path === '/robots.txt') return undefined; // allowed by RFC 9309
       const url = `${ORIGIN}${canonicalPath(path)}`;
       return parsed.isAllowed(url, product) === false
         ? parsed.getMatchingLineNumber(url, product)
@@ -61,8 +61,9 @@ export function productOf(userAgent: string): string {
 }
 
 /**
- * Returns a line in the form that robots-parser reads right. It ends a group at a Sitemap or unknown line, takes the whole
- * value of User-agent for the token, and compares escapes as they are written, except for the case of their letters.
+ * Returns a line in the form that robots-parser reads right. (The library ends a group at a Sitemap or unknown line,
+ * takes the whole value of User-agent for the token, and compares escapes literally, except for the case of their
+ * letters.)
  */
 function canonical(line: string): string {
   for (const [name, pattern] of LINES) {

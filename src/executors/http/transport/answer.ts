@@ -28,15 +28,15 @@ export interface WrittenBody {
 
 /** Place outside of memory that a body goes to. */
 export interface BodySink {
-  /** Resolves when the body is complete, or to the fault that ended it. Never rejects. */
+  /** Promise that resolves when the body is complete, or to the fault that ended it. Never rejects. */
   readonly finished: Promise<HttpFault | undefined>;
-  /** Returns false if no more should come before `onRoom` is called. */
+  /** Returns false if no more bytes should be written before `onRoom` is called. */
   write(chunk: Buffer, onRoom: () => void): boolean;
-  /** Notes that no more comes. */
+  /** Notes the end of the body. */
   end(): void;
   /** Makes the complete file durable. @throws {TaskpipeError} `IO` */
   seal(): Promise<WrittenBody>;
-  /** Ends it early. What another attempt can continue is kept. */
+  /** Ends it early. Keeps the part that another attempt can continue. */
   suspend(): Promise<void>;
   /** Ends it, and removes its file. */
   discard(): Promise<void>;
@@ -46,7 +46,7 @@ export interface BodySink {
 export interface BodyStore {
   /** Longest body of a response as received, in bytes. */
   readonly maxBody: number;
-  /** Returns whether a response does not fit the request, so that its body is not needed. */
+  /** Returns whether a response does not match the request, so that its body is not needed. */
   refuses(status: number, headers: AnswerHeaders): boolean;
   /** Returns the length up to which the body of a response stays in memory, in bytes. */
   inMemory(status: number, headers: AnswerHeaders): number;

@@ -27,7 +27,7 @@ export interface ClientOptions {
   readonly cache: Cache | undefined;
   /** Choice of logins. Default: requests have only the credentials in their headers. */
   readonly logins?: Logins | undefined;
-  /** Text that tells client certificates apart, for the cache. */
+  /** Text that identifies the client certificate, for the cache. */
   readonly certificate?: string | undefined;
   readonly userAgent: string;
   /** User headers of most requests. Requests with these share one merged list. */
@@ -104,8 +104,8 @@ export function createClient(options: ClientOptions): Client {
   };
 
   /**
-   * Sends a request, and again on a new connection if a reused one was closed before the server had the request, or if too
-   * many files were open here to make one.
+   * Sends a request, and again on a new connection if a reused one was closed before the server had the request, or
+   * if this process had too many open files for a connection.
    */
   const sendOnce = async (
     hop: HttpRequest,
@@ -206,7 +206,7 @@ export function createClient(options: ClientOptions): Client {
       const headers = headersFor(hop, key);
       const login = hop.isPublic === true ? undefined : options.logins?.of(hop);
       const limits = hop.method === 'HEAD' ? bodiless : follows ? passing : lasting;
-      // The cache does not know bodies: a GET that has one may be answered differently for each.
+      // The cache does not know bodies: a GET with a body may have a different answer for each body.
       if (cache === undefined || (hop.content !== undefined && cache.takesBodies !== true))
         return loggedIn(hop, headers, trip, store === undefined ? limits : withStore(limits, store), login);
       const whose = `${options.certificate ?? ''}${login?.identity ?? ''}`;
@@ -219,7 +219,7 @@ export function createClient(options: ClientOptions): Client {
 /** Returns limits for a request whose bodies go to files. */
 function withStore({ maxBody, skips }: ExchangeLimits, store: BodyStore): ExchangeLimits {
   return {
-    maxBody: Math.max(maxBody, store.maxBody), // that of HEAD is infinite
+    maxBody: Math.max(maxBody, store.maxBody), // the limit of HEAD is infinite
     skips: (status, headers) => skips(status, headers) || store.refuses(status, headers),
     store,
   };

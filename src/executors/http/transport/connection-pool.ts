@@ -8,14 +8,14 @@ import { type LocalAddress, noLocalAddress } from './names/local-address.ts';
 import type { NameLookup } from './names/name-lookup.ts';
 import { type Detours, detoured, type Endpoint } from './routes/detours.ts';
 
-/** Arguments of `dispatch`: those of undici, and the exchange that learns its connection. */
+/** Arguments of `dispatch`: those of undici, and the exchange that is assigned its connection. */
 export interface Dispatch extends Dispatcher.DispatchOptions {
   readonly exchange: { line: Line | undefined };
   /** Dispatcher to use instead of the pool. */
   readonly by?: Sender;
 }
 
-/** Sends requests on connections of its own: the part of undici's dispatchers that is used. */
+/** Sender of requests on pooled connections: the part of undici's dispatchers that is used here. */
 export interface Sender {
   dispatch(options: Dispatch, handler: Dispatcher.DispatchHandler): boolean;
   destroy(): Promise<void>;
@@ -28,12 +28,12 @@ export interface PoolOptions {
   readonly allowH2?: boolean;
   /** True if any certificate is accepted. */
   readonly insecure: boolean;
-  /** True if answers are accepted that leave the end of their body uncertain. */
+  /** True to accept answers with an uncertain end of the body. */
   readonly lenient: boolean;
   readonly names: NameLookup;
   /** Authorities and client certificate. Default: authorities of Node. */
   readonly secureContext?: SecureContext | undefined;
-  /** Those for proxies. */
+  /** Authorities and client certificate for proxies. */
   readonly proxyContext?: SecureContext | undefined;
   /** Addresses that may be connected to. Default: all. */
   readonly mayConnect?: AddressRule | undefined;
@@ -43,14 +43,14 @@ export interface PoolOptions {
   readonly detours?: Detours | undefined;
 }
 
-/** Makes connections, and aborts those that are being made. */
+/** Maker of connections, which can abort those that are being made. */
 export interface Connector {
   /** Longest time to make a connection, in milliseconds. */
   readonly timeout: number;
   readonly lenient: boolean;
   readonly detours: Detours | undefined;
   readonly connect: buildConnector.connector;
-  /** Connects to a proxy, whose address need not be allowed. */
+  /** Connector to a proxy, which does not check the address. */
   readonly toProxy: buildConnector.connector;
   /** Looks up the address of a place. Rejects if it is not allowed. */
   resolve(place: Endpoint): Promise<Endpoint>;
@@ -62,7 +62,7 @@ export interface Connector {
   abandon(): void;
 }
 
-/** Client of undici that tells each exchange its connection. */
+/** Client of undici that assigns each exchange its connection. */
 class WatchedClient extends Client {
   readonly #line: Connection;
 
@@ -104,7 +104,7 @@ export function openConnector(options: PoolOptions): Connector {
   const { timeout, insecure, lenient, mayConnect, names, local, detours, allowH2 = false } = options;
   const { secureContext, proxyContext } = options;
   const lookup = mayConnect === undefined ? names.lookup : guardedLookup(mayConnect, names.lookup);
-  // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch verification off unnoticed.
+  // Explicit: otherwise NODE_TLS_REJECT_UNAUTHORIZED=0 would silently turn off verification.
   const build = buildConnector({
     ...{ timeout, rejectUnauthorized: !insecure, lookup, allowH2 },
     ...(local !== undefined && { family: local.family }),
@@ -112,7 +112,9 @@ export function openConnector(options: PoolOptions): Connector {
   }) as Build;
   const opening = new Set<Socket>();
   const waiting = new Set<NodeJS.Timeout>();
-  /** Makes a connection. While files or ports are short here, it waits, since the host is not at fault. */
+  /**
+   * Makes a connection. Waits while this machine is short of files or ports, since that is not a fault of the host.
+   */
   const make = (target: buildConnector.Options, done: buildConnector.Callback, end: number): void => {
     const socket = build(target, (...result) => {
       opening.delete(socket);
@@ -128,7 +130,7 @@ export function openConnector(options: PoolOptions): Connector {
   const connect: buildConnector.connector = (target, done) => {
     const { hostname, httpSocket } = target;
     const end = performance.now() + timeout;
-    // An address is not looked up, so the lookup does not check it.
+    // A literal address is not looked up, so the lookup cannot check it.
     if (mayConnect !== undefined && !httpSocket && isIP(hostname) !== 0 && !mayConnect(hostname)) {
       queueMicrotask(() => done(deniedError(), null));
     } else if (local === undefined || httpSocket) make(target, done, end);

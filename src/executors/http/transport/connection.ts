@@ -4,7 +4,7 @@ import { badAnswer, closingHead, headLength, looksLikeHttp, repairHead } from '.
 /** Longest head that is collected for a repair, in bytes. The parser refuses heads over 16 KB. */
 const MAX_HEAD = 65_536;
 
-/** Most interim responses (1xx) before an answer. */
+/** Maximum number of interim responses (1xx) before an answer. */
 const MAX_INTERIM = 100;
 
 /** Connections of this process that are open. */
@@ -32,7 +32,7 @@ export type Line = Pick<
   | ('begin' | 'end' | 'pause' | 'resume' | 'readBeforeErrors')
 >;
 
-/** Bytes that come next: of an answer's head, of its body, or none that matter. */
+/** Kind of the next bytes: head of an answer, body, or bytes to ignore. */
 type Expects = 'head' | 'body' | 'nothing';
 
 /**
@@ -51,7 +51,7 @@ export class Connection {
   rejection: NodeJS.ErrnoException | undefined;
   /** True while a request is under way. */
   isBusy = false;
-  /** True if answers are accepted that leave the end of their body uncertain. */
+  /** True to accept answers with an uncertain end of the body. */
   readonly isLenient: boolean;
   #expects: Expects = 'body';
   #isHead = false;
@@ -66,17 +66,17 @@ export class Connection {
     this.isLenient = isLenient;
   }
 
-  /** True if bytes may have arrived that are not read, because their receiver is busy. */
+  /** True if unread bytes may have arrived, because their receiver is busy. */
   get isPaused(): boolean {
     return this.#isPaused;
   }
 
-  /** Takes a new socket, and watches what it reads. */
+  /** Takes a new socket, and watches the bytes that it reads. */
   open(socket: Socket): void {
     this.socket = socket;
     this.hasExcess = false;
     this.uses = 0;
-    this.isBusy = true; // the request that it was made for follows
+    this.isBusy = true; // the request for which it was made follows
     this.#expects = 'body';
     connections.add(this);
     socket.once('close', () => void connections.delete(this));
@@ -102,8 +102,9 @@ export class Connection {
   }
 
   /**
-   * Reads the answer before a failed write closes the socket: a server that refuses an upload answers and closes, and its
-   * answer is then waiting to be read. Only for requests with a body, since each write takes a function more.
+   * Reads the answer before a failed write closes the socket: a server that refuses an upload answers and closes, and
+   * its answer is then waiting to be read. Only for requests with a body, since it costs an additional function for
+   * each write.
    */
   readBeforeErrors(): void {
     const { socket } = this;
@@ -122,7 +123,7 @@ export class Connection {
     if (writev !== undefined) socket._writev = patientWritev;
   }
 
-  /** Reads no more, so that the server has to wait. undici's own pause fails if the connection breaks meanwhile. */
+  /** Stops reading, so that the server has to wait. undici's own pause fails if the connection breaks meanwhile. */
   pause(): void {
     this.#isPaused = true;
   }

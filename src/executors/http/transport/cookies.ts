@@ -29,7 +29,7 @@ export async function openCookies(file: string, info: (message: string) => void)
   const place = resolved(file);
   if (isStored) await mustBeWritable('--cookies', place);
   const store = new MemoryCookieStore();
-  // Servers do set cookies without a name; localhost is treated like any other host.
+  // Some servers set cookies without a name. localhost is treated like any other host.
   const jar = new CookieJar(store, {
     looseMode: true,
     allowSpecialUseDomain: true,

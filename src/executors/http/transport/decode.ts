@@ -12,7 +12,7 @@ interface Coding {
 
 type Callback = (error: Error | null, result: Buffer) => void;
 
-/** Functions of a later Node that the types of Node 20 lack. */
+/** Functions of later versions of Node, which are missing in the types of Node 20. */
 interface Zstd {
   createZstdDecompress?: () => Transform;
   zstdDecompressSync?: (bytes: Buffer, options: zlib.ZlibOptions) => Buffer;
@@ -38,7 +38,7 @@ const zstd: Coding | undefined =
 /** Value of `Accept-Encoding`. */
 export const ACCEPT_ENCODING: string = `gzip, deflate, br${zstd === undefined ? '' : ', zstd'}`;
 
-/** Most codings of one body; no honest server applies more. */
+/** Maximum number of codings of one body; servers do not use more. */
 const MAX_CODINGS = 3;
 
 /** Size in bytes from which a body is decoded on another thread. */
@@ -84,8 +84,8 @@ export function decoderOf(name: string, first: Buffer): Transform | undefined {
 }
 
 /**
- * Codings that change nothing, or that the parser has removed, and names of no coding that servers say by mistake;
- * browsers ignore them too.
+ * Codings to ignore: those that change nothing, those that the parser has removed, and wrong names that servers send
+ * by mistake. Browsers ignore them too.
  */
 const DONE: ReadonlySet<string> = new Set([
   ...['', 'identity', 'chunked', 'none', 'null', 'utf-8', 'utf8', 'iso-8859-1', 'us-ascii'],

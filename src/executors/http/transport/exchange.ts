@@ -11,7 +11,7 @@ const CLOSED: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EP
 
 /**
  * Time after a request was sent within which a server that closes the connection has not read it, in milliseconds. A
- * server that fails at its work takes longer, as a rule; a request that may not be repeated is then not sent again.
+ * server that fails while it works usually takes longer; a request that may not be repeated is then not sent again.
  */
 const RACE = 100;
 
@@ -24,7 +24,7 @@ const EMPTY = Buffer.alloc(0);
  */
 const MAX_SKIPPED = 65_536;
 
-/** Time for which the rest of the body of a redirect is waited for, in milliseconds. Then its connection is closed. */
+/** Time to wait for the rest of the body of a redirect, in milliseconds. Then its connection is closed. */
 const SKIP_TIME = 1000;
 
 /** Limits of an exchange. */
@@ -47,8 +47,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   /** Connection, set by the pool. */
   line: Line | undefined;
   /**
-   * True if the server closed a reused connection before it had the request, so that it did not act. Certain for
-   * requests that may be repeated; others also need that the connection broke as soon as the request was sent.
+   * True if the server closed a reused connection before it had the request, so that it did not act. Requests that
+   * may not be repeated also require that the connection broke immediately after they were sent.
    */
   isLostRace = false;
   /** True if this machine was short of files or ports, so that the request was not sent. */
@@ -164,8 +164,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
   }
 
   /**
-   * Returns why a settled response must not be trusted after all. Call it after an `await`, when the parser has
-   * read all bytes that arrived.
+   * Returns the fault of a settled response that must not be trusted after all. Call it after an `await`, when the
+   * parser has read all bytes that arrived.
    */
   lateFault(): HttpFault | undefined {
     const { line } = this;
@@ -173,10 +173,10 @@ export class Exchange implements Dispatcher.DispatchHandler, TransferProgress {
     if (line.hasExcess && !line.isLenient) return this.#excess();
     const broken: NodeJS.ErrnoException | null | undefined = line.socket?.errored;
     if (broken === undefined || broken === null) return undefined;
-    // undici takes a reset for the end of a body that only the end of the connection delimits.
+    // undici treats a reset as the end of a body that only the end of the connection delimits.
     if (broken.code === 'ECONNRESET' && this.announced === undefined)
       return { code: 'CONNECTION', message: bodyMessage(this), again: 'idempotent' };
-    // undici reports unexpected bytes in these two ways: they look like a response, or like none.
+    // undici reports unexpected bytes in these two ways, depending on whether they look like a response.
     const isExcess = broken.message === 'bad response' || broken.name === 'HTTPParserError';
     return isExcess && !line.isLenient ? this.#excess() : undefined;
   }

@@ -73,15 +73,15 @@ export async function openCache(dir: string, maxBody: number): Promise<Cache> {
         return keep(file, policy, answer);
       }
       const held = unlessThrown(() => heldBy(entry, asked, answer));
-      // Not modified, but not what is stored either: send it again without conditions.
+      // A 304 that does not match the stored response: send the request again without conditions.
       return held === undefined ? send(headers) : keep(file, held.policy, held.answer);
     },
   };
 }
 
 /**
- * Request headers that say nothing about who asks. What a response varies by among them is checked by the policy. Every
- * other header may hold credentials: a server decides by any name, and few of them say so with `Vary`.
+ * Request headers that do not identify the client. If a response varies by one of them, the policy checks that. Any
+ * other header may hold credentials: a server may use any name, and few servers announce it with `Vary`.
  */
 const ANONYMOUS: ReadonlySet<string> = new Set([
   ...[
@@ -97,7 +97,7 @@ const ANONYMOUS: ReadonlySet<string> = new Set([
   ...['idempotency-key', 'origin', 'pragma', 'priority', 'referer', 'te', 'user-agent'],
 ]);
 
-/** Returns whether a request header says nothing about who asks. @param name in lower case */
+/** Returns whether a request header does not identify the client. @param name in lower case */
 export function isAnonymous(name: string): boolean {
   return ANONYMOUS.has(name);
 }
@@ -118,8 +118,8 @@ function isCacheable(method: string, headers: HeaderList): boolean {
 }
 
 /**
- * Returns what the policy says; undefined if it throws, as it does for headers and entries that it does not
- * expect. Such responses are not cached.
+ * Returns the answer of the policy; undefined if the policy throws, as it does for unexpected headers and entries.
+ * Such responses are not cached.
  */
 function unlessThrown<T>(ask: () => T): T | undefined {
   try {
@@ -184,8 +184,8 @@ function conditionsOf(policy: CachePolicy, asked: CachePolicy.HttpRequest): Head
 }
 
 /**
- * Request headers that the policy reads. It only compares the others, and stores those that a response varies
- * by.
+ * Request headers that the policy reads. The policy only compares the other headers, and stores those that a response
+ * varies by.
  */
 const READ: ReadonlySet<string> = new Set(['cache-control', 'pragma', 'host']);
 

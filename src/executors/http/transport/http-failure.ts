@@ -17,7 +17,7 @@ export interface HttpFault {
    * acted, so that only repeatable requests are retried; `never` if a retry makes no sense.
    */
   readonly again: 'always' | 'idempotent' | 'never';
-  /** True if nothing more starts in the lane for a time: all its tasks need what is not available. */
+  /** True to pause the lane for a time: all its tasks need a server that is not available. */
   readonly pausesLane?: boolean;
   /** Error that ends the stage, such as a full disk. */
   readonly fatal?: Error;
@@ -66,7 +66,7 @@ const CONNECTING: Readonly<Record<string, (host: string) => string>> = {
   EMFILE: (host) => `no connection to ${host}: too many open files (lower --jobs, or raise ulimit -n)`,
 };
 
-/** Errors of the parser about heads that `--lenient` repairs. */
+/** Errors of the parser for heads that `--lenient` repairs. */
 const LENIENT = /invalid (header|character in content-length)|missing expected/i;
 
 /** Start of the first frame of an HTTP/2 server: a length, the type 4, flags, and the stream 0. */
@@ -85,7 +85,7 @@ const HANDSHAKES: Readonly<Record<string, string>> = {
 
 const HANDSHAKE = /^(EPROTO|ERR_SSL_|ERR_TLS_)/;
 
-/** Returns the fault for a connection error, in words for users. */
+/** Returns the fault for a connection error, with a message for users. */
 export function connectionFault(error: Error & { readonly at?: string }, asked: TransferProgress): HttpFault {
   const progress = error.at === undefined ? asked : { ...asked, host: `${error.at} (for ${asked.host})` };
   const { host } = progress;
@@ -173,7 +173,7 @@ export function timeoutFault(
   const message = !isSent
     ? `no connection to ${host} within ${span}`
     : isAnswered
-      ? `the body from ${host} did not end within ${span} (${received} bytes came)`
+      ? `the body from ${host} did not end within ${span} (${received} bytes arrived)`
       : `no answer from ${host} within ${span}`;
   return { code: 'TIMEOUT', message, again: isSent ? 'idempotent' : 'always' };
 }
@@ -196,7 +196,7 @@ function spanOf(milliseconds: number): string {
   return milliseconds % 1000 === 0 ? `${milliseconds / 1000} s` : `${milliseconds} ms`;
 }
 
-/** Returns the code of an error; of several, the first, for example if all addresses of a host refuse. */
+/** Returns the code of an error; the first one of several, for example if all addresses of a host refuse. */
 function codeOf(error: Error): string {
   const own = systemCode(error);
   if (own !== undefined) return own;

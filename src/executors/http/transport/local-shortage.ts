@@ -2,19 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemCode } from '../../../core/base/errors.ts';
 import { closeIdle } from './connection.ts';
 
-/** Error codes of what is short on this machine: open files, local ports, buffers. */
+/** Error codes for a shortage on this machine: of open files, local ports or buffers. */
 const SHORT: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS']);
 
 /** Longest wait for a free file, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** Returns whether an error says that this machine is short of something, which passes. */
+/** Returns whether an error is a shortage on this machine, which is temporary. */
 export function isShortage(error: unknown): boolean {
   const [first] = error instanceof AggregateError ? error.errors : [error];
   return SHORT.has(systemCode(first) ?? '') || SHORT.has(systemCode(error) ?? '');
 }
 
-/** Makes room by closing idle connections. Returns the time until another try, in milliseconds. */
+/** Frees files by closing idle connections. Returns the time until the next attempt, in milliseconds. */
 export function makeRoom(): number {
   return closeIdle() ? 1 : 20 + Math.random() * 60;
 }

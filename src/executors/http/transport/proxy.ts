@@ -17,9 +17,9 @@ export interface ProxySettings {
   readonly list?: readonly URL[];
   /** Origin of the setting, such as `--proxy`. */
   readonly from: string;
-  /** True if this process looks up all addresses, and so may judge them: all proxies are `socks5://`. */
+  /** True if this process looks up all addresses, and so can check them: all proxies are `socks5://`. */
   readonly looksUpHere: boolean;
-  /** Returns whether a host, as written in a url, is reached directly. */
+  /** Returns whether a host, as written in a url, is connected to directly. */
   isDirect(hostname: string, port: number): boolean;
 }
 
@@ -99,7 +99,7 @@ function isLocalLookup({ protocol }: URL): boolean {
   return protocol === 'socks5:';
 }
 
-/** Returns what is wrong with the url of a proxy; undefined if it is right. */
+/** Returns the fault of the url of a proxy; undefined if it is valid. */
 function problemOf(url: URL): string | undefined {
   if (isSocks(url)) return socksProblem(url);
   if (url.protocol === 'http:' || url.protocol === 'https:') return undefined;

@@ -3,8 +3,8 @@ import type { Exchange } from './exchange.ts';
 import { type HttpFault, silenceFault, timeoutFault } from './http-failure.ts';
 
 /**
- * Trips that end when a signal is aborted: one listener per signal, not per trip. Arrays, because entries of a
- * `Set` survive many young garbage collections in its old tables.
+ * Deadlines that end when a signal is aborted: one listener per signal, not per deadline. Arrays, because entries of
+ * a `Set` survive many young garbage collections in its old tables.
  */
 const underway = new WeakMap<AbortSignal, Deadline[]>();
 
@@ -14,7 +14,7 @@ const ABORTED: HttpFault = { code: 'ABORTED', message: 'given up', again: 'never
 export class Deadline {
   readonly #timeout: number;
   #timer: NodeJS.Timeout;
-  /** Time for which the timer is set; undefined after time that was missed. */
+  /** Time for which the timer is set; undefined after the timer fired late. */
   #due: number | undefined;
   readonly #others: Deadline[];
   /** Index among the others. */
@@ -39,18 +39,18 @@ export class Deadline {
     if (signal.aborted) this.abort();
   }
 
-  /** Reason why it is over, if it is. */
+  /** Reason it has ended, if it has. */
   get over(): HttpFault | undefined {
     return this.#over;
   }
 
-  /** Sets the running exchange, which ends with the trip. */
+  /** Sets the running exchange, which ends with the deadline. */
   enter(exchange: Exchange): void {
     this.#exchange = exchange;
     this.#silence?.watch(exchange);
   }
 
-  /** Waits for something else than an exchange; no longer than the trip. */
+  /** Waits for something other than an exchange, at most until the deadline. */
   async wait<T>(going: Promise<T>): Promise<T | HttpFault> {
     if (this.#over !== undefined) return this.#over;
     const ended = new Promise<HttpFault>((resolve) => {
@@ -59,7 +59,7 @@ export class Deadline {
     return Promise.race([going, ended]);
   }
 
-  /** Ends the trip now. */
+  /** Ends the deadline now. */
   abort(): void {
     this.#end(ABORTED);
   }
@@ -123,14 +123,14 @@ class Silence {
   readonly #look = (): void => {
     const due = this.#latest + this.#limit;
     const exchange = this.#exchange as Exchange;
-    // A server that has to wait for our disk is not silent.
+    // A server that waits for the disk of this machine does not count as silent.
     const isOurs = exchange.line?.isPaused === true;
     const wait = isOurs ? this.#limit : Math.max(due - performance.now(), this.#lateness(due));
     if (wait > 1) this.#timer = setTimeout(this.#look, wait);
     else this.#onEnd(silenceFault(this.#limit, exchange));
   };
 
-  /** Returns the time to wait on if this process was suspended: then bytes may have come that are not read yet. */
+  /** Returns the additional time to wait if this process was suspended: unread bytes may have arrived. */
   #lateness(due: number): number {
     const missed = missedTime(due, this.#limit);
     if (missed > 0) this.#latest = performance.now() - this.#limit + missed;

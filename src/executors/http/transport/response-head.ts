@@ -1,6 +1,6 @@
 import { quoted } from '../../../core/base/terminal-text.ts';
 
-/** Code of the error of an answer that cannot be understood; its message says what is wrong with it. */
+/** Code of the error of an answer that cannot be understood; its message names the fault. */
 export const BAD_ANSWER = 'BAD_ANSWER';
 
 /** Status line and headers, ready for a strict parser. */
@@ -16,11 +16,11 @@ const CR = 13;
 
 /**
  * Searches the end of a response head. It reads each byte once, since it runs for every response.
- * @returns 0 if the end has not arrived; the length of the head; or the negative length if `repairHead` must see it
+ * @returns 0 if the end has not arrived; the length of the head; or the negative length if `repairHead` must check it
  */
 export function headLength(bytes: Uint8Array): number {
   const first = bytes[9] as number;
-  // 0xx and 1xx, and the two statuses whose headers do not tell the length of the body.
+  // 0xx and 1xx, and the two statuses with headers that do not describe the body.
   let isOdd = first < 50 || (bytes[11] === 52 && bytes[10] === 48 && (first === 50 || first === 51));
   let lengths = 0;
   for (let i = 8; i < bytes.length; i++) {
@@ -44,11 +44,11 @@ export function looksLikeHttp(bytes: Uint8Array): boolean {
 }
 
 /**
- * Returns a head as a strict parser takes it. What curl and browsers accept is accepted where the end of the body
- * stays certain: interim responses, line ends without CR, folded lines, equal lengths said twice, a length beside
- * chunks (RFC 9112, 6.3: the chunks count, and the connection is not used again), and a length of a 204.
+ * Returns a head in the form of a strict parser. Accepts what curl and browsers accept, if the end of the body stays
+ * certain: interim responses, line ends without CR, folded lines, repeated equal lengths, a length beside chunks (RFC
+ * 9112, 6.3: the chunks count, and the connection is not used again), and a length of a 204.
  * @param text head up to its empty line, as Latin-1
- * @param isLenient whether a head is accepted that leaves the end of the body uncertain: the first of several lengths
+ * @param isLenient whether to accept a head that leaves the end of the body uncertain: the first of several lengths
  *   counts, "chunked" counts wherever it stands, and lines that are not headers are left out
  * @throws an error with the code `BAD_ANSWER` if the head has no safe meaning
  */
@@ -79,7 +79,7 @@ export function repairHead(text: string, isLenient = false): RepairedHead {
   return { head: Buffer.from([start, ...kept, '', ''].join('\r\n'), 'latin1'), isBodiless };
 }
 
-/** Returns a line as a header that the parser takes; none if it is not one. */
+/** Returns a line as a header that the parser accepts; an empty text if it is not a header. */
 function cleaned(line: string): string[] {
   const [, name, value = ''] = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:(.*)$/s.exec(line) ?? [];
   return name === undefined ? [] : [`${name}:${value.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ')}`];
@@ -102,13 +102,13 @@ function lengthsOf(lines: readonly string[], isLenient: boolean): string[] {
   throw badAnswer(`it announces ${shown} bytes at once (--lenient takes the first)`);
 }
 
-/** Returns a head that also says that the connection is not used again. */
+/** Returns a head with a header that closes the connection. */
 export function closingHead(head: Buffer): Buffer {
   const text = head.toString('latin1').replace(/\r\nconnection:[^\r\n]*/gi, '');
   return Buffer.from(`${text.slice(0, -2)}Connection: close\r\n\r\n`, 'latin1');
 }
 
-/** Returns an error that says what is wrong with an answer. */
+/** Returns an error that names the fault of an answer. */
 export function badAnswer(reason: string): Error {
   return Object.assign(new Error(reason), { code: BAD_ANSWER });
 }

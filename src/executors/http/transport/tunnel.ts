@@ -7,10 +7,10 @@ import { squidReason } from './routes/squid-reason.ts';
 
 type Connect = buildConnector.connector;
 
-/** Error code for a proxy that refuses a tunnel; the message of the error is the answer. */
+/** Error code for a proxy that refuses a tunnel; the message of the error is the answer of the proxy. */
 export const REFUSED = 'TUNNEL_REFUSED';
 
-/** Error on the way to a proxy, or of the proxy. The target behind it is not involved. */
+/** Error of a proxy, or of the connection to it. The target behind it is not involved. */
 export interface ProxyError extends Error {
   /** `host:port`. */
   readonly proxy: string;
@@ -20,7 +20,7 @@ export interface ProxyError extends Error {
 /** Error code for a proxy that does not accept user and password, or asks for them. */
 export const UNAUTHORIZED = 'PROXY_UNAUTHORIZED';
 
-/** Returns an error on the way to a proxy. */
+/** Returns an error of the connection to a proxy. */
 export function byProxy(proxy: URL, cause: Error): ProxyError {
   return Object.assign(new Error(cause.message, { cause }), { proxy: proxyHost(proxy) }) as ProxyError;
 }

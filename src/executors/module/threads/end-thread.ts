@@ -2,7 +2,10 @@ import type { Worker } from 'node:worker_threads';
 import { killDescendants } from '../../../core/base/descendants.ts';
 import { stuckThreads } from '../../../core/base/stuck-threads.ts';
 
-/** Time after which the children of a thread that does not end are killed, in milliseconds: it may wait for them. */
+/**
+ * Time after which the child processes of a thread that does not end are killed, in milliseconds: the thread may wait
+ * for them.
+ */
 const CHILDREN = 200;
 
 /** Time after which a thread that does not end is given up, in milliseconds: it is in a system call. */

@@ -1,16 +1,16 @@
 /** Longest time that a message waits for others, in milliseconds. */
 const LONGEST = 1;
 
-/** Share of the running attempts that is enough for a message. */
+/** Share of the running attempts that triggers a message. */
 const ENOUGH = 1 / 3;
 
 /** Number of running attempts up to which nothing waits: a thread would soon be idle. */
 const FEW = 16;
 
 /**
- * Decides when collected items are sent to another thread, because each message wakes that thread: when they
- * are a share of all running attempts, so that no side runs dry; a moment later at the latest; and at the end
- * of the turn if few attempts are running.
+ * Decides when collected items are sent to another thread, because each message wakes that thread: as soon as they
+ * are a certain share of all running attempts, so that neither side runs out of work; a moment later at the latest;
+ * and at the end of the turn if few attempts are running.
  * @param underway returns the number of running attempts, collected ones included
  * @returns the function to call for each added item
  */

@@ -17,8 +17,8 @@ export interface Orders {
 export interface ThreadData {
   readonly module: ModuleOptions;
   /**
-   * Memory that both sides share: the number of the attempt whose function is being called, and since when, by
-   * `steadyNow()`. The number is -1 between calls, also while functions wait for promises.
+   * Memory that both sides share: the number of the attempt whose function is being called, and the start of the
+   * call, by `steadyNow()`. The number is -1 between calls, also while functions wait for promises.
    */
   readonly current: Float64Array;
 }
@@ -26,7 +26,7 @@ export interface ThreadData {
 /** Message to a thread: attempts to make, or a request to give up or to close. */
 export type ToThread = Orders | 'give up' | 'close';
 
-/** Attempts that returned a result and nothing else, as most do. */
+/** Attempts whose outcome is only a result, as for most attempts. */
 export interface Results {
   /** Numbers of the attempts. */
   readonly ids: number[];
@@ -42,7 +42,7 @@ export interface SettledMessage {
 
 /** Message from a thread. */
 export type FromThread =
-  /** The module is loaded. `thread` is the number of the thread in the system, if that tells. */
+  /** The module is loaded. `thread` is the number of the thread in the system, if it is known. */
   | { readonly kind: 'ready'; readonly thread: number | undefined }
   | { readonly kind: 'settled'; readonly done: Results; readonly others: readonly SettledMessage[] }
   | { readonly kind: 'show'; readonly line: string }

@@ -2,8 +2,8 @@ import type { OpenWork } from '../open-module.ts';
 import { type ThreadsOptions, WorkerThread } from './worker-thread.ts';
 
 /**
- * Opens threads that share the tasks. A function that never returns is ended with its thread at its timeout. The first
- * starts at once, which loads the module; others when a task would have to wait.
+ * Opens threads that share the tasks. A function that never returns is ended with its thread at its timeout. The
+ * first starts at once, which loads the module; the others start when a task would have to wait.
  * @throws {TaskpipeError} as the loading of the module does
  */
 export async function openThreads(options: ThreadsOptions): Promise<OpenWork> {

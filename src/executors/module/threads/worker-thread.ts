@@ -32,7 +32,7 @@ export interface ThreadsOptions {
 
 /** Thread that is restarted when it ends. */
 export class WorkerThread {
-  /** Resolves once it can work; rejects if it never can. */
+  /** Promise that resolves once it can work, and rejects if that is impossible. */
   ready: Promise<void>;
   readonly #module: ModuleOptions;
   readonly #timeout: number;
@@ -49,7 +49,7 @@ export class WorkerThread {
   #heeded: AbortSignal | undefined;
   #watch: NodeJS.Timeout | undefined;
   #isClosing = false;
-  /** True while attempts run one at a time, to find the one that ends the thread. */
+  /** True while attempts run one at a time, to find the attempt that ends the thread. */
   #isSerial = false;
   /** Number of attempts that ended in this thread since its start: one could have left a timer that throws. */
   #ended = 0;
@@ -138,7 +138,7 @@ export class WorkerThread {
         this.#refuseAll(error);
       };
       worker.on('message', (message: FromThread) => {
-        if (worker !== this.#worker) return; // it was given up
+        if (worker !== this.#worker) return; // the thread was given up
         if (message.kind === 'ready') this.#begin(message.thread, resolve);
         else if (message.kind === 'failed') {
           const { code, message: words } = message;
@@ -195,13 +195,13 @@ export class WorkerThread {
     if (this.#isSerial) this.#repeat();
   }
 
-  /** Ends the thread if the call that it is in is over its timeout: the function blocks it. */
+  /** Ends the thread if its current call exceeds the timeout: the function blocks the thread. */
   #look(): void {
     this.#watch = undefined;
     const [oldest] = this.#pending;
     if (oldest === undefined) return;
     const [called, pending] = this.#called ?? oldest;
-    // Until a function is called, its attempt may wait for others of its thread.
+    // Before its function is called, an attempt may wait for others of its thread.
     const spent = this.#called === undefined ? performance.now() - pending.began : steadyNow() - this.#since;
     const left = this.#timeout + BUSY + (this.#isReady ? 0 : LOADING) - spent;
     if (left > 0) this.#watch = setTimeout(() => this.#look(), left);
@@ -241,12 +241,12 @@ export class WorkerThread {
 
   /** Returns the attempts that ended the thread. */
   #culprits(): readonly number[] {
-    if (this.#isBlocked) return []; // it has its outcome
+    if (this.#isBlocked) return []; // the attempt has an outcome already
     const [id] = this.#called ?? [];
     return id === undefined ? suspect(this.#pending, this.#isSerial, this.#ended) : [id];
   }
 
-  /** Makes the attempts again that a thread had when it ended; suspects first, one at a time. */
+  /** Retries the attempts that a thread had when it ended: suspects first, one at a time. */
   #repeat(): void {
     const again = [...this.#pending.values()];
     this.#pending.clear();

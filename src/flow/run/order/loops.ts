@@ -1,7 +1,7 @@
 import type { EndedCall } from '../atom-calls.ts';
 import type { Steps } from '../steps.ts';
 
-/** Order in which the atoms of a run take their turns. */
+/** Source of the next atoms of a run, and receiver of ended calls. */
 export interface Turns {
   /** Returns the atom to start next; undefined if none may start now. */
   next(): number | undefined;
@@ -53,7 +53,7 @@ export class ParallelLoop {
     this.#jobs = jobs;
   }
 
-  /** Processes ended calls, and starts atoms when none are left, until there are neither. */
+  /** Processes ended calls, and starts atoms when no ended call is left, until there are neither. */
   async run(): Promise<void> {
     for (;;) {
       if (this.#ended.length === 0) this.#start();
@@ -67,7 +67,7 @@ export class ParallelLoop {
     }
   }
 
-  /** Starts atoms, until one has ended at once or no more may start. */
+  /** Starts atoms, until one of them ends immediately or no more may start. */
   #start(): void {
     while (this.#calls < this.#jobs) {
       const index = this.#turns.next();

@@ -1,6 +1,6 @@
 /**
- * Atoms that may start, each once, the one with the lowest rank first. A binary heap: a list would be sorted again
- * for each atom that ends.
+ * Atoms that may start, each once, the lowest rank first. A binary heap: a list would have to be sorted again after
+ * each atom.
  */
 export class ReadyQueue {
   readonly #rankOf: (index: number) => number;
@@ -21,7 +21,7 @@ export class ReadyQueue {
     return this.#heap.length;
   }
 
-  /** Adds an atom. If it is there already, it gets the rank that it has now. */
+  /** Adds an atom. If it is in the queue already, its rank is updated. */
   add(index: number): void {
     const rank = this.#rankOf(index);
     const known = this.#ranks[index];
@@ -31,7 +31,7 @@ export class ReadyQueue {
     else this.#heap.sort((a, b) => this.#compare(a, b));
   }
 
-  /** Orders all atoms by the ranks that they have now. */
+  /** Orders all atoms by their current ranks. */
   reorder(): void {
     for (const index of this.#heap) this.#ranks[index] = this.#rankOf(index);
     this.#heap.sort((a, b) => this.#compare(a, b)); // a sorted list is a heap

@@ -1,6 +1,9 @@
 import type { Storage } from '../atom-storage.ts';
 
-/** Receiver of the atoms that may start. Functions, not generators: a run of one atom would make ten of these. */
+/**
+ * Receiver of the atoms that may start. It has functions instead of generators, because a run of one atom would
+ * create ten generators.
+ */
 export interface AtomSelection {
   /** Asks the deciders of an atom that is ready. Returns true if it may run; otherwise the atom is ignored now. */
   pass(index: number): boolean;
@@ -8,7 +11,7 @@ export interface AtomSelection {
   add(index: number): void;
 }
 
-/** Numbers, each once. Mostly there are few, for which an array costs less than a set. */
+/** Set of numbers. Usually there are few, and then an array is cheaper than a `Set`. */
 class Once {
   #few: number[] | undefined;
   #many: Set<number> | undefined;
@@ -29,9 +32,9 @@ class Once {
 }
 
 /**
- * Selects the atoms that may start after the atom `index` changed, like TaskFlow's selector. It checks each
- * atom after the one before was taken: ignoring one atom may let others start.
- * @param isDecided true if a decision about the atom has changed what is to be done with others
+ * Selects the atoms that may start after the atom `index` changed, like TaskFlow's selector. It checks an atom only
+ * after the previous one was taken, because ignoring one atom may allow others to start.
+ * @param isDecided true if a decision about the atom has changed the intentions of others
  */
 export function selectNext(storage: Storage, index: number, isDecided: boolean, to: AtomSelection): void {
   const { state, intention } = storage.record(index);
@@ -56,7 +59,7 @@ export function selectAll(storage: Storage, to: AtomSelection): void {
   for (let index = 0; index < length; index++) selectToRevert(storage, index, to);
 }
 
-/** Returns true if there is an atom that may start, apart from what its deciders say. */
+/** Returns true if there is an atom that may start, unless its deciders say no. */
 export function isAnyReady(storage: Storage): boolean {
   return storage.records.some(
     (_, index) => storage.isReadyToExecute(index) || storage.isReadyToRevert(index),
@@ -69,7 +72,7 @@ function selectToRevert(storage: Storage, index: number, to: AtomSelection): voi
 
 /**
  * Selects an atom if it may be executed.
- * @param passed those that were selected before, and are left out
+ * @param passed atoms that were selected before, and are skipped
  * @returns false if it was ignored: others must be checked again, because they may have waited for it
  */
 function selectToExecute(storage: Storage, index: number, passed: Once, to: AtomSelection): boolean {
@@ -83,15 +86,15 @@ function selectToExecute(storage: Storage, index: number, passed: Once, to: Atom
 /** Selects the atoms after one that may be executed now, the nearest first. */
 function selectAfter(storage: Storage, start: number, to: AtomSelection): void {
   const next = storage.compiled.graph.digraph.successors[storage.compiled.graph.nodes[start] as number];
-  if (next?.length === 0) return; // the last one
+  if (next?.length === 0) return;
   const passed = new Once();
   while (!sweepAfter(storage, start, passed, to));
 }
 
 /**
- * Checks the atoms after one in breadth-first order, as far as one of them can be ready: it goes on behind what
- * is done or ignored, and not behind what still waits. If what it left behind is ignored meanwhile, it goes on in the
- * same order with all atoms.
+ * Checks the atoms after one in breadth-first order, as far as they can be ready: it continues after atoms that are
+ * done or ignored, but not after waiting ones. If an atom that it had passed is ignored meanwhile, it continues in
+ * the same order with all atoms.
  * @returns false if an atom was ignored
  */
 function sweepAfter(storage: Storage, start: number, passed: Once, to: AtomSelection): boolean {

@@ -18,7 +18,7 @@ const EXCLUDED: Readonly<Record<string, string>> = {
   bodyFile: 'sends the file of a single task; --data makes an item of each task',
 };
 
-/** Options of batches, when there are none: those of the environment have no effect then. */
+/** Default options without batches. Options of batches in the environment then have no effect. */
 export const NO_BATCH: Readonly<Record<string, undefined>> = Object.fromEntries(
   BATCH_OPTIONS.map((name) => [name, undefined]),
 );
@@ -31,7 +31,7 @@ const DEPENDENT: readonly string[] = [
 ];
 
 /**
- * Checks that options can be combined with batches, and that options of batches are not alone.
+ * Checks that options can be combined with batches, and that options of batches are not used without `batch`.
  * @param typed keys of the options on the command line: others without effect are ignored. Default: all are checked
  * @throws {TaskpipeError} `USAGE`
  */

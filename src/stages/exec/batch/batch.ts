@@ -1,20 +1,20 @@
 import type { Task } from '../../../core/record/task.ts';
 import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
 
-/** Most bytes of a character, as JavaScript counts characters. */
+/** Maximum number of bytes of a UTF-16 unit in UTF-8. */
 const WIDEST = 3;
 
 /** Tasks of one call. */
 export class Batch {
   readonly key: string;
   readonly lane: Lane;
-  /** Time at which it waits no longer, by `performance.now()`. */
+  /** Time until which it waits for more tasks, by `performance.now()`. */
   readonly due: number;
   readonly jobs: Job[] = [];
-  /** Bytes of its records; as long as they were not counted, their characters times `WIDEST`. */
+  /** Number of bytes of its records; before they are counted, their characters times `WIDEST`. */
   #bytes = 0;
   #isCounted = false;
-  /** Characters of its records. */
+  /** Number of characters of its records. */
   length = 0;
   #giveUp: AbortController | undefined;
   /** Number of its tasks that are not cancelled. */

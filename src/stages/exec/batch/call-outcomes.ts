@@ -7,7 +7,7 @@ export function isEach(made: BatchOutcome): made is readonly Outcome[] {
   return Array.isArray(made);
 }
 
-/** Returns the outcomes of the tasks of a call. A whole outcome counts for each of them. */
+/** Returns the outcomes of the tasks of a call. The outcome of a whole call counts for each of them. */
 export function settleAll(jobs: readonly Job[], made: BatchOutcome, settle: Halving['settle']): void {
   for (let i = 0; i < jobs.length; i++)
     settle(jobs[i] as Job, isEach(made) ? (made[i] as Outcome) : made.whole);

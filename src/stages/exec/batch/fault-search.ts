@@ -5,19 +5,20 @@ import { isEach, settleAll } from './call-outcomes.ts';
 import type { Halving } from './contract.ts';
 
 /**
- * Search for the tasks at fault in a batch that failed. If nothing has succeeded in the lane since the batch was called, and
- * all calls failed alike, down to a task alone, the failure says nothing about the tasks: the search ends, and the batch is
- * retried as a whole. Otherwise an outage would cost 2n-1 calls for n tasks.
+ * Search for the tasks at fault in a batch that failed. If no call of the lane has succeeded since the batch was
+ * called, and all calls failed in the same way, down to a single task, then the failure is not caused by the tasks:
+ * the search ends, and the batch is retried as a whole. Without this rule an outage would cost 2n-1 calls for n
+ * tasks.
  */
 export class FaultSearch {
   readonly #how: Halving;
   readonly #lane: Lane;
   readonly #answered: number;
   readonly #failure: Failure | undefined;
-  /** Number of further calls from which the search may end: it has then come to a task alone. */
+  /** Number of further calls after which the search may end: by then it has called a single task. */
   readonly #enough: number;
   #calls = 0;
-  /** True if a call failed with another failure, which may thus be that of a task. */
+  /** True if a call failed with another failure, which a task may have caused. */
   #differs = false;
   #isHopeless = false;
   /** Failures before the first success, if they are alike. */
@@ -34,7 +35,7 @@ export class FaultSearch {
     this.#enough = 2 * Math.ceil(Math.log2(jobs.length));
   }
 
-  /** True once further calls would not tell more. */
+  /** True once further calls would not add information. */
   get isHopeless(): boolean {
     this.#isHopeless ||= this.#calls >= this.#enough && this.#isFruitless;
     return this.#isHopeless;
@@ -74,15 +75,15 @@ export class FaultSearch {
   }
 
   /**
-   * Returns whether a failure may be that of an outage: one that goes on, or one that has ended during the search. One bad task
-   * fails at most one call before another call succeeds.
+   * Returns whether an outage may have caused a failure: one that goes on, or one that ended during the search. A single bad task
+   * fails at most one call before another one succeeds.
    */
   #isOfOutage(made: BatchOutcome): boolean {
     return this.#isHopeless || (!this.#differs && this.#early.size > 1 && this.#early.has(made));
   }
 }
 
-/** Returns whether two failures say the same. Failures of workers begin with the number of the worker. */
+/** Returns whether two failures are the same. Failures of workers begin with the number of the worker. */
 function isAlike(one: Failure | undefined, other: Failure | undefined): boolean {
   const words = (failure: Failure | undefined): string | undefined =>
     failure?.message.replace(/^worker \d+/, '');

@@ -1,7 +1,7 @@
 import type { Job, Lane } from '../../../core/schedule/lanes/lane.ts';
 import type { FurtherCall } from '../limits/index.ts';
 
-/** Longest time until a call that waits looks again, in milliseconds. */
+/** Interval at which a waiting call checks again, in milliseconds, at most. */
 const MOST_PAUSE = 1000;
 
 /** Functions of the batcher that further calls need. */
@@ -10,7 +10,7 @@ export interface FurtherCallHooks {
   paced(lane: Lane, now: number): number;
   /** Charges a call to the limits. Returns the time to wait in milliseconds, 0 if it is charged. */
   charge(call: FurtherCall, now: number): number;
-  /** Called if a call waits until another one ends. */
+  /** Called if a call waits for the end of another one. */
   waits(): void;
   /** Called if a call is not made. */
   givenUp(call: FurtherCall): void;
@@ -37,7 +37,7 @@ export class FurtherCalls {
   async ready(jobs: readonly Job[]): Promise<readonly Job[]> {
     const call: FurtherCall = { jobs };
     this.#waiting++;
-    this.wake(); // those that wait for other calls: this one does not run any more
+    this.wake(); // wakes calls that wait for other calls: this one does not run any more
     try {
       for (;;) {
         call.jobs = call.jobs.filter(isUnderWay);
@@ -58,7 +58,7 @@ export class FurtherCalls {
     }
   }
 
-  /** Lets the calls that wait look again. */
+  /** Makes the waiting calls check again. */
   wake(): void {
     for (const wake of [...this.#wakers]) wake();
   }
@@ -82,7 +82,7 @@ export class FurtherCalls {
   }
 }
 
-/** Returns whether a task has not been given up. */
+/** Returns whether a task has not been cancelled. */
 export function isUnderWay({ place }: Job): boolean {
   return place >= 0;
 }

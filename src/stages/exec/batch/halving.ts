@@ -4,7 +4,7 @@ import { isEach, settleAll } from './call-outcomes.ts';
 import type { Halving } from './contract.ts';
 import { FaultSearch } from './fault-search.ts';
 
-/** Returns whether further calls may tell more about the tasks of a call. */
+/** Returns whether further calls may add information about the tasks of a call. */
 export function isHalved(
   jobs: readonly Job[],
   made: BatchOutcome,
@@ -18,7 +18,7 @@ export function isHalved(
 }
 
 /**
- * Settles the tasks of a call, with further calls for halves of them if that tells more.
+ * Settles the tasks of a call, with further calls for halves of them if these add information.
  * @param answered number of answered calls of the lane before this call, see `Outages`
  */
 export async function conclude(
@@ -53,7 +53,7 @@ async function narrow(
     await halve(jobs, how, search);
     return;
   }
-  // The others are retried; nothing is known about the rest alone.
+  // The others are retried, because the remaining tasks alone were not tested.
   settleAll(
     jobs.filter((job) => !last.includes(job)),
     made,
@@ -63,8 +63,8 @@ async function narrow(
 }
 
 /**
- * Calls halves of tasks whose call failed. If the first half succeeds, the fault is in the second, which is not called as
- * a whole again: one bad task among n costs at most 2·log2(n) calls.
+ * Calls halves of tasks whose call failed. If the first half succeeds, the fault is in the second, which is then not
+ * called as a whole: one bad task among n costs at most 2·log2(n) calls.
  */
 async function halve(jobs: readonly Job[], how: Halving, search: FaultSearch): Promise<void> {
   const middle = jobs.length >> 1;
@@ -79,7 +79,7 @@ async function halve(jobs: readonly Job[], how: Halving, search: FaultSearch): P
   const other = await search.call(second);
   const isDown = how.mode === 'auto' && !isEach(other) && made.halves === 'later' && other.halves === 'later';
   if (isDown) {
-    // Both fail for a time: the other side is out of order, not a task.
+    // Both halves fail temporarily: the cause is the other side, not a task.
     search.settle(first, made);
     search.settle(second, other);
     return;

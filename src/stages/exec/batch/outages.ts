@@ -4,7 +4,7 @@ import type { BatchOutcome } from '../../../executors/contract.ts';
 interface Known {
   /** Number of calls that had an outcome for each of their tasks. */
   answered: number;
-  /** `answered` when a search found an outage; -1 if none did. */
+  /** Value of `answered` when a search found an outage; -1 if no search did. */
   downAt: number;
 }
 
@@ -22,7 +22,7 @@ export class Outages {
     return this.#lanes.get(lane)?.answered ?? 0;
   }
 
-  /** Notes that nothing succeeds in a lane, until the next call that does. */
+  /** Records an outage of a lane, until the next successful call. */
   found(lane: Lane): void {
     const known = this.#of(lane);
     known.downAt = known.answered;

@@ -17,10 +17,10 @@ interface Line {
 }
 
 /**
- * File of what several processes spend, now and earlier. Each line is a claim of one process: the sum of what it has
- * spent and of the estimates of its running attempts; its last claim counts. Lines are only appended, each with one
- * write(2), so their order decides which of two simultaneous claims came first, without a lock. The claims of a process
- * that was killed stay.
+ * File with the spending of several processes, present and past. Each line is a claim of one process: the sum of its
+ * spending and of the estimates of its running attempts; its last claim counts. Lines are only appended, each with
+ * one write(2), so their order decides which of two simultaneous claims came first, without a lock. The claims of a
+ * process that was killed stay.
  */
 export class BudgetFile {
   readonly #path: string;
@@ -37,7 +37,7 @@ export class BudgetFile {
   /**
    * Opens a file, and creates it if it does not exist.
    * @param names names of the amounts
-   * @throws {TaskpipeError} `DATA` or `USAGE` if it is something else; `IO`
+   * @throws {TaskpipeError} `DATA` or `USAGE` if it is another kind of file; `IO`
    */
   constructor(path: string, names: readonly string[]) {
     this.#path = resolve(path);
@@ -46,7 +46,7 @@ export class BudgetFile {
     try {
       assertOwnFile(path, 'budget');
       this.#fd = openSync(path, 'a+', 0o666);
-      // Two processes may both write the header: it is not a claim.
+      // Two processes may both write the header, which is not a claim.
       if (fstatSync(this.#fd).size === 0) this.#append(headerOf('budget'));
       syncFolder(path);
       this.#read();
@@ -55,19 +55,19 @@ export class BudgetFile {
     }
   }
 
-  /** Sums of what other processes claim, and earlier ones spent. */
+  /** Sums of the claims of other processes and of the spending of earlier ones. */
   get others(): Amounts {
     return this.#sums;
   }
 
   /**
    * Writes a claim of this process, durably.
-   * @returns what the others had claimed before it
+   * @returns the earlier claims of other processes
    * @throws {TaskpipeError} `IO`
    */
   claim(amounts: Amounts): Amounts {
     const claim = ++this.#number;
-    // JSON has no infinity, and null would count as nothing.
+    // JSON has no infinity, and null would count as 0.
     const written = (i: number): number => Math.min(amounts[i] as number, Number.MAX_VALUE);
     const shown = Object.fromEntries(this.#names.map((name, i) => [name, written(i)]));
     try {
@@ -136,7 +136,7 @@ export class BudgetFile {
     if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value;
     throw new TaskpipeError(
       'DATA',
-      `${this.#path}: a claim has ${JSON.stringify(value)} ${name}, not a number of at least 0; correct that line, or delete the file to begin anew`,
+      `${this.#path}: a claim has ${JSON.stringify(value)} ${name}, not a number of at least 0; correct that line, or delete the file to start over`,
     );
   }
 }

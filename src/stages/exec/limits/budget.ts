@@ -4,16 +4,16 @@ import type { Amounts } from './cost-expressions.ts';
 /** Part of a limit by which rounding errors of sums may exceed it. */
 const ROUNDING = 1e-9;
 
-/** Time between two claims from which nothing is claimed ahead, in milliseconds. */
+/** Time between two claims above which no amount is claimed ahead, in milliseconds. */
 const SELDOM = 50;
 
-/** Part of a budget that is claimed ahead at most: a process that is killed has spent that much too much. */
+/** Maximum part of a budget to claim ahead: after a process is killed, this amount counts as spent. */
 const MOST_AHEAD = 0.01;
 
 /**
- * Account of what may be spent in total. An estimate is held while its attempt runs, and replaced by the true cost. If
- * there is a file, the sum of both is in it before an attempt starts. Attempts that start in quick succession are claimed
- * ahead together, since each claim waits for the disk.
+ * Account of the total spending. An estimate is held while its attempt runs, and then replaced by the actual cost. If
+ * there is a file, the sum of both is in it before an attempt starts. Attempts that start in quick succession are
+ * claimed ahead together, since each claim waits for the disk.
  */
 export class Budget {
   /** Limit of each amount; infinity if it has none. */
@@ -34,7 +34,7 @@ export class Budget {
     this.#claimed = this.#spent;
   }
 
-  /** Sums of what was spent, in earlier runs and by other processes too. */
+  /** Sums of the spending, including that of earlier runs and other processes. */
   get spent(): Amounts {
     return plus(this.#spent, this.#file?.others ?? []);
   }
@@ -47,13 +47,13 @@ export class Budget {
     return true;
   }
 
-  /** Returns for each amount whether an estimate would exceed its limit if nothing more is given back. */
+  /** Returns for each amount whether an estimate would exceed its limit if no more is refunded. */
   exceeded(estimate: Amounts): boolean[] {
     const wanted = plus(plus(plus(this.#spent, this.#held), estimate), this.#file?.others ?? []);
     return wanted.map((amount, i) => amount > (this.limits[i] as number) * (1 + ROUNDING));
   }
 
-  /** Replaces a held estimate by the true cost. @throws {TaskpipeError} `IO` */
+  /** Replaces a held estimate with the actual cost. @throws {TaskpipeError} `IO` */
   settle(estimate: Amounts, real: Amounts): void {
     this.#held = this.#held.map((held, i) => Math.max(0, held - (estimate[i] as number)));
     this.#spent = plus(this.#spent, real);
@@ -61,7 +61,7 @@ export class Budget {
     if (this.#file !== undefined && !fits(sum, this.#claimed)) this.#write(sum);
   }
 
-  /** Writes what was spent, and closes the file. @throws {TaskpipeError} `IO` */
+  /** Writes the spending, and closes the file. @throws {TaskpipeError} `IO` */
   close(): void {
     if (this.#file === undefined) return;
     const sum = plus(this.#spent, this.#held);

@@ -14,9 +14,9 @@ type Evaluate = (record: Fields, wrong?: (shown: string) => void) => number | un
 
 interface Cost {
   readonly name: string;
-  /** Expressions of the estimate, those that also name the result last. */
+  /** Expressions of the estimate; those that also use the result are last. */
   readonly estimates: readonly Evaluate[];
-  /** Expressions that name the result, so that the true figure may differ from the estimate; the latest first. */
+  /** Expressions that use the result, so that the actual cost may differ from the estimate; the latest first. */
   readonly figures: readonly Evaluate[];
 }
 
@@ -26,7 +26,7 @@ const ROUNDING = 1e-9;
 /** Name whose cost is 1 unless an expression says otherwise. */
 const REQUESTS = 'requests';
 
-/** Largest estimate that a limit can ever let start. */
+/** Largest estimate that a limit allows to start. */
 export interface MostCost {
   readonly name: string;
   readonly most: number;
@@ -34,7 +34,7 @@ export interface MostCost {
   readonly limit: string;
 }
 
-/** Costs of tasks by name: estimates before an attempt, and true figures after it. */
+/** Costs of tasks by name: estimates before an attempt, and actual costs after it. */
 export class CostModel {
   readonly names: readonly string[];
   readonly #costs: readonly Cost[];
@@ -67,7 +67,10 @@ export class CostModel {
     });
   }
 
-  /** Returns the estimates for a task; a failure `COST` if an expression gives no amount, or one that never may start. */
+  /**
+   * Returns the estimates for a task; a failure `COST` if an expression does not return an amount, or if the amount
+   * exceeds its limit.
+   */
   before(task: Task): Amounts | Failure {
     const { fields } = task;
     const record = attribute(fields, this.#as) === undefined ? fields : { ...fields, [this.#as]: null };
@@ -85,8 +88,8 @@ export class CostModel {
   }
 
   /**
-   * Returns the true costs of an attempt; the estimates for those that the result does not tell. If the result is that of
-   * a whole call, each of its tasks has an equal share of what it tells.
+   * Returns the actual costs of an attempt; the estimates for costs that are not in the result. If the result is that
+   * of a whole call, each of its tasks gets an equal share of the costs in it.
    */
   after(task: Task, { result, sharedBy = 1 }: Outcome, estimates: Amounts): Amounts {
     if (result === undefined || this.#costs.every(({ figures }) => figures.length === 0)) return estimates;
@@ -143,7 +146,7 @@ function compileCost(
   expression: string,
   as: string,
 ): { evaluate: Evaluate; namesResult: boolean } {
-  // Loaded on demand, and at once: the functions of the library that use it do not wait.
+  // Loaded on demand and synchronously, because the functions of the library that use it are synchronous.
   const jmespath = createRequire(import.meta.url)(
     '@jmespath-community/jmespath',
   ) as typeof import('@jmespath-community/jmespath');
@@ -155,7 +158,7 @@ function compileCost(
       if (amount === undefined) wrong?.(shortJson(value));
       return amount;
     } catch (error) {
-      wrong?.(`the error "${messageOf(error)}"`); // as of length(null): the record lacks an attribute
+      wrong?.(`the error "${messageOf(error)}"`); // for example of length(null): the record lacks an attribute
       return undefined;
     }
   };

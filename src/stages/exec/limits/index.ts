@@ -1,6 +1,7 @@
 /*
- * Limits of a stage: quotas in sliding windows, budgets, and the state of the machine. Owns the accounts and the file of a
- * budget. Must not know how tasks are scheduled or run: the stage asks before an attempt, and tells its outcome.
+ * Limits of a stage: quotas in sliding windows, budgets, and the state of the machine. Owns the accounts and the file
+ * of a budget. Must not know how tasks are scheduled or run: the stage asks before an attempt, and reports its
+ * outcome.
  */
 import { TaskpipeError } from '../../../core/base/errors.ts';
 import { number } from '../../../core/base/format.ts';
@@ -19,7 +20,7 @@ export { limitOptions } from './limit-options.ts';
 export type { Limits } from './limits.ts';
 export type { FurtherCall } from './waiting-calls.ts';
 
-/** Options of which limits are made. */
+/** Options from which limits are made. */
 export interface LimitValues {
   readonly quota: readonly Quota[];
   readonly cost: readonly CostExpression[];
@@ -68,7 +69,7 @@ function mostOfQuota(quota: Quota): MostCost {
   };
 }
 
-/** Returns the function that gives the lane of a task by `--lane`. Tasks without its attributes share one lane. */
+/** Returns the function that returns the lane of a task by `--lane`. Tasks without its attributes share one lane. */
 export function laneBy(template: string): (task: Task) => string {
   const compiled = compileTemplate(template);
   return (task) => {

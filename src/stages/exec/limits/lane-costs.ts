@@ -10,7 +10,7 @@ interface Sum {
   readonly spent: number[];
 }
 
-/** Sums of true costs, in total and by lane. */
+/** Sums of actual costs, in total and by lane. */
 export class LaneCosts {
   readonly #lanes = new Map<string, Sum>();
   readonly #total: Sum;

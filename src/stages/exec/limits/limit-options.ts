@@ -22,7 +22,7 @@ export interface BudgetLimit {
   readonly amount: number;
 }
 
-/** Options that limit what tasks may cost, and when they may start. */
+/** Options that limit the costs and the starts of tasks. */
 export const limitOptions = {
   quota: values<Quota>(
     'limit the cost of tasks in any window of time, such as tokens=250000/m; may be repeated',

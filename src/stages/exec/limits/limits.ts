@@ -12,7 +12,7 @@ import type { Quotas } from './quotas.ts';
 import { ToldLimits } from './server-limits.ts';
 import { type FurtherCall, WaitingCalls } from './waiting-calls.ts';
 
-/** Parts of which limits are made. */
+/** Parts from which limits are made. */
 export interface LimitParts {
   readonly model: CostModel;
   readonly quotas: Quotas;
@@ -30,13 +30,13 @@ interface Charge {
   readonly places: readonly number[];
 }
 
-/** Limits of what tasks may cost: decides which attempt may start, and corrects the accounts when it ends. */
+/** Limits of the costs of tasks: decides whether an attempt may start, and corrects the accounts when it ends. */
 export class Limits {
   readonly #parts: LimitParts;
   /** Estimates of tasks that wait, or are next. */
   readonly #estimates = new WeakMap<Job, Amounts | Failure>();
   readonly #charges = new Map<Job, Charge>();
-  /** Lanes that wait for a running attempt to give some of the budget back, or for a further call of a batch. */
+  /** Lanes that wait for a running attempt to refund a part of the budget, or for a further call of a batch. */
   readonly #held = new Set<Lane>();
   readonly #calls = new WaitingCalls();
   readonly #costs: LaneCosts;
@@ -72,7 +72,7 @@ export class Limits {
     return this.#isOver;
   }
 
-  /** True if tasks wait for what another attempt gives back. */
+  /** True if tasks wait for a refund from another attempt. */
   get isHeld(): boolean {
     return this.#held.size > 0;
   }
@@ -89,7 +89,7 @@ export class Limits {
    */
   wait(job: Job, now: number): number {
     const estimate = this.#estimateOf(job);
-    if ('code' in estimate) return 0; // it fails when it starts
+    if ('code' in estimate) return 0; // the task fails when it starts
     const lane = job.home.key;
     if (this.#calls.hasPriority(lane)) {
       this.#held.add(job.home);
@@ -108,7 +108,7 @@ export class Limits {
 
   /**
    * Charges the estimates of all tasks of a further call of a batch. The costs of the call before it are counted first.
-   * @param isAlone true if no other call runs, so that none gives some of a budget back
+   * @param isAlone true if no other call runs, so that no refund is expected
    * @returns as `wait`
    */
   waitAgain(call: FurtherCall, now: number, isAlone: boolean): number {
@@ -128,7 +128,7 @@ export class Limits {
     return 0;
   }
 
-  /** Lets others start that a further call of a batch went before. */
+  /** Lets tasks start that waited for a further call of a batch. */
   waitsNoMore(call: FurtherCall): void {
     if (this.#calls.remove(call)) this.#release();
   }
@@ -152,7 +152,7 @@ export class Limits {
     const none = estimate.map(() => 0);
     const isFree = outcome === undefined || outcome.isStored === true;
     const real = isFree ? none : this.#parts.model.after(job.task, outcome, estimate);
-    // A refused request counts against most limits of rates, but costs no money.
+    // A refused request counts against most rate limits, but costs no money.
     const paid = outcome?.retry?.pauseLane === true ? none : real;
     const now = performance.now();
     if (this.#parts.quotas.correct(job.home.key, places, estimate, real, now)) job.home.heldUntil = 0;
@@ -206,7 +206,7 @@ export class Limits {
     );
   }
 
-  /** Writes what was spent, and closes the file of the budget. @throws {TaskpipeError} `IO` */
+  /** Writes the spending, and closes the file of the budget. @throws {TaskpipeError} `IO` */
   close(): void {
     this.#parts.budget?.close();
   }
@@ -219,7 +219,7 @@ export class Limits {
     };
   }
 
-  /** Returns the cost of the unfinished tasks: their estimates, as much too high or low as those before. */
+  /** Returns the cost of the unfinished tasks: their estimates, corrected by the average error of those before. */
   #forecast(index: number): number {
     const estimated = this.#estimated[index] as number;
     const ratio = estimated > 0 ? (this.#costs.spent[index] as number) / estimated : 1;
@@ -241,7 +241,7 @@ export class Limits {
     const own = quotas.wait(lane, costs, now);
     const told = this.#told.wait(lane, costs, now);
     const wait = Math.max(own, told);
-    if (told > own) this.longWaits.note(wait, lane, () => 'the limit that the server told');
+    if (told > own) this.longWaits.note(wait, lane, () => 'the limit that the server reported');
     else this.longWaits.note(wait, lane, () => quotaName(quotas.longest(lane, costs, now) as Quota), CHEAPER);
     return wait;
   }
@@ -252,7 +252,7 @@ export class Limits {
     return this.#guarded(() => budget.take(budgetOf.map((i) => estimate[i] as number))) ?? false;
   }
 
-  /** Starts no more attempts, as an estimate does not fit a budget. */
+  /** Starts no more attempts, because an estimate does not fit a budget. */
   #end(estimate: Amounts): void {
     const { budget, budgetOf } = this.#parts;
     this.#isOver = true;
@@ -278,7 +278,7 @@ export class Limits {
     this.#held.clear();
   }
 
-  /** Calls a function. An error of the file ends the stage: it may be thrown where tasks are started. */
+  /** Calls a function. An error of the file ends the stage. */
   #guarded<T>(call: () => T): T | undefined {
     try {
       return call();

@@ -3,7 +3,7 @@ import { durationWords } from '../../../reports/report-words.ts';
 /** Wait that is worth a message, in milliseconds. */
 const LONG = 60_000;
 
-/** Reason for which the wait for a quota may be shorter. */
+/** Reason for a possible shorter wait for a quota. */
 export const CHEAPER = 'running tasks cost less than estimated';
 
 /** Messages about long waits for limits, one for each limit of a run: later waits for it are as long. */
@@ -19,7 +19,7 @@ export class LongWaits {
    * Notes that tasks wait.
    * @param ms longest time of the wait
    * @param limitOf returns the name of the limit; called only for a long wait
-   * @param end reason for which the wait may end before
+   * @param end reason for a possible earlier end of the wait
    */
   note(ms: number, lane: string, limitOf: () => string, end?: string): void {
     if (ms < LONG || ms === Number.POSITIVE_INFINITY) return;

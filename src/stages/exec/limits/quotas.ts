@@ -51,7 +51,7 @@ export class Quotas {
     });
   }
 
-  /** Replaces charged costs by other ones. Returns whether something was given back. */
+  /** Replaces charged costs with other ones. Returns whether a part was refunded. */
   correct(lane: string, places: readonly number[], from: Amounts, to: Amounts, now: number): boolean {
     let isLess = false;
     for (const [i, window] of this.#windowsOf(lane, now).entries()) {

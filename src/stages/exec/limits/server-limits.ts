@@ -10,7 +10,10 @@ interface Left {
   readonly until: number;
 }
 
-/** Limits that servers told in their answers, by lane. The latest answer counts, without what was started since. */
+/**
+ * Limits that servers reported in their answers, by lane: those of the latest answer, minus the costs of attempts
+ * started since.
+ */
 export class ToldLimits {
   readonly #names: readonly string[];
   /** Amounts that are left of each cost; undefined if the server named none. */

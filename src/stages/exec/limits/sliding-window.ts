@@ -13,9 +13,9 @@ interface Part {
 
 /**
  * Account of a limit in any sliding window: the sliding window log that the documentation of Redis describes, whose
- * entries are merged per part of the window. The sum of charges in a window is at most the limit; a single charge above it
- * starts with an empty window. Overruns, as of a corrected charge, are paid back: the account then waits for as long as
- * the limit needs to make up for them.
+ * entries are merged per part of the window. The sum of charges in a window is at most the limit; a single charge
+ * above it starts with an empty window. Overruns, for example after a corrected charge, are paid back: the account
+ * waits until the limit has made up for them.
  */
 export class SlidingWindow {
   readonly limit: number;
@@ -24,7 +24,10 @@ export class SlidingWindow {
   /** Charges of the window, the oldest first. */
   readonly #parts: Part[] = [];
   #sum = 0;
-  /** Time for which the clock of the account has stood still to pay back overruns, and the time from which it goes on. */
+  /**
+   * Time for which the clock of the account has stood still to pay back overruns, and the time from which it
+   * continues.
+   */
   #lag = 0;
   #resume = 0;
 
@@ -66,7 +69,7 @@ export class SlidingWindow {
   }
 
   /**
-   * Corrects a charge. More is charged now; less is given back, unless the window has released it.
+   * Corrects a charge. A higher cost is charged now; a lower one is refunded, unless the window has released it.
    * @param index part that the charge is in
    */
   correct(now: number, index: number, difference: number): void {
@@ -94,7 +97,7 @@ export class SlidingWindow {
     return this.used(now) === 0 && now >= this.#resume;
   }
 
-  /** Turns what is over the limit into a pause of the clock. */
+  /** Turns the excess over the limit into a pause of the clock. */
   #payBack(now: number, last: Part, over: number): void {
     last.amount -= over;
     this.#sum -= over;

@@ -11,7 +11,7 @@ interface Wait {
   readonly isForBudget: boolean;
 }
 
-/** Further calls that wait for a quota or a budget, in order. Nothing overtakes them, so that none waits for ever. */
+/** Further calls that wait for a quota or a budget, in order. No task overtakes them, so that none waits forever. */
 export class WaitingCalls {
   readonly #calls = new Map<FurtherCall, Wait>();
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { AdaptiveLimit } from '../../../../src/core/schedule/lanes/adaptive-limit.ts';
 
-/** Server in simulated time: `workers` serve requests in turn, and more than `queue` that wait are refused. */
+/**
+ * Server in simulated time: `workers` serve requests in turn, and at most `queue` requests wait: others are refused.
+ */
 interface Model {
   readonly workers: number;
   /** Time of service of the nth request, in milliseconds. */
@@ -45,7 +47,7 @@ function simulate(
   return { rate: (good * 1000) / time, failures: 1 - good / (count - running.length) };
 }
 
-/** Returns the best rate with a fixed concurrency of which less than 1 % fails. */
+/** Returns the best rate at a fixed concurrency with less than 1 % failures. */
 function best(model: Model): number {
   const all = Array.from({ length: model.workers + model.queue }, (_, i) => simulate(model, i + 1, 5000));
   return Math.max(...all.filter(({ failures }) => failures < 0.01).map(({ rate }) => rate));
@@ -60,7 +62,7 @@ const models: readonly (readonly [name: string, model: Model])[] = [
 
 describe('the limit of a server', () => {
   test.each(models)(
-    '%s gives 80 % of the best fixed concurrency, with less than 1 % failures',
+    '%s reaches 80 % of the best fixed concurrency, with less than 1 % failures',
     (_, model) => {
       const { rate, failures } = simulate(model, new AdaptiveLimit(100));
       expect(rate).toBeGreaterThan(best(model) * 0.8);
@@ -79,7 +81,7 @@ describe('the limit of a server', () => {
     expect(simulate(model, limit, 60_000).rate).toBeGreaterThan(400 * 0.8);
   });
 
-  test('grows to the largest one if load changes nothing, and only if it is used', () => {
+  test('grows to its maximum if load has no effect, and only if it is used', () => {
     const limit = new AdaptiveLimit(30);
     for (let i = 0; i < 1000; i++) limit.ended(10, 1, false);
     expect(limit.limit).toBe(2);

@@ -54,14 +54,14 @@ const mine = (): HttpOptions => ({
 });
 
 describe.skipIf(!isThere)('a client certificate (needs openssl)', () => {
-  test('is shown to the server of a task, which is trusted by --cacert', async () => {
+  test('is sent to the server of a task, which is trusted by --cacert', async () => {
     const server = await serveKnowing(undefined, true);
     const { result, error } = await fetchOne({ url: server.url }, mine());
     expect(error).toBeUndefined();
     expect(result).toMatchObject({ text: 'hello client' });
   });
 
-  test('is not shown after a redirect to another origin', async () => {
+  test('is not sent after a redirect to another origin', async () => {
     const other = await serveKnowing();
     const server = await serveKnowing(`${other.url}/x`);
     const executor = await open(mine());
@@ -70,7 +70,7 @@ describe.skipIf(!isThere)('a client certificate (needs openssl)', () => {
     expect([server.names, other.names]).toEqual([['client'], ['', 'client']]);
   });
 
-  test('is shown through the tunnel of an https proxy, and not to the proxy', async () => {
+  test('is sent through the tunnel of an https proxy, and not to the proxy', async () => {
     const server = await serveKnowing();
     const known: string[] = [];
     const [key, cert, ca] = ['server.key', 'server.pem', 'ca.pem'].map((name) => readFileSync(files(name)));

@@ -2,16 +2,16 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Seen, serve, type TestServer } from '../../../support/http-server.ts';
 
 export interface DigestServerOptions {
-  /** Challenges in place of the usual one; `NONCE` is replaced. */
+  /** Challenges instead of the usual one; `NONCE` is replaced. */
   readonly challenges?: readonly string[];
   readonly algorithm?: string;
-  /** Number of requests that a nonce is good for; then it is stale. */
+  /** Number of requests for which a nonce is valid; then it is stale. */
   readonly uses?: number;
   /** True if a count must be one more than the last of its nonce. */
   readonly isStrict?: boolean;
   /** True if a stale nonce is rejected without saying that it is stale. */
   readonly hidesStale?: boolean;
-  /** True if each answer gives the nonce of the next request. */
+  /** True if each answer has the nonce of the next request. */
   readonly givesNext?: boolean;
   readonly user?: string;
   readonly password?: string;

@@ -30,7 +30,7 @@ describe('--auth digest', () => {
     expect(server.seen[1]?.headers.authorization).not.toMatch(/qop|nc=|cnonce|algorithm/);
   });
 
-  test('takes the first challenge that it can meet', async () => {
+  test('uses the first challenge that it supports', async () => {
     const server = await serveDigest({
       challenges: [
         'Negotiate, Basic realm="x, y", Digest realm="no", algorithm=SHA3, nonce="NONCE"',
@@ -50,7 +50,7 @@ describe('--auth digest', () => {
     expect(server.seen.at(-1)?.headers.authorization).toMatch(/nc=00000004/);
   });
 
-  test.each([false, true])('sends a request again whose nonce is stale (unsaid: %s)', async (hidesStale) => {
+  test.each([false, true])('sends a request with a stale nonce again (unsaid: %s)', async (hidesStale) => {
     const server = await serveDigest({ uses: 2, hidesStale });
     const executor = await open(login);
     for (let i = 0; i < 5; i++)
@@ -58,7 +58,7 @@ describe('--auth digest', () => {
     expect(server.log.filter((line) => line.includes('401'))).toHaveLength(3);
   });
 
-  test('uses the nonce that a server gives for the next request', async () => {
+  test('uses the nonce that a server sends for the next request', async () => {
     const server = await serveDigest({ uses: 1, givesNext: true });
     const executor = await open(login);
     for (let i = 0; i < 4; i++) await attempt(executor, { url: server.url });

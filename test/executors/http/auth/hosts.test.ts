@@ -28,7 +28,7 @@ describe('--auth', () => {
     expect(credentialsOf(server)).toEqual([basic(':token')]);
   });
 
-  test('refuses a file that is not UTF-8, as its secret would be sent as another one', async () => {
+  test('refuses a file that is not UTF-8, because its secret would be changed', async () => {
     const file = secretFile('');
     writeFileSync(file, Buffer.from('jø:pw', 'latin1'));
     await expect(open({ auth: 'basic', authFile: file })).rejects.toThrow(
@@ -163,7 +163,7 @@ describe('a usage error', () => {
 });
 
 describe('--logins', () => {
-  test('has logins for hosts, ports and origins, of which the most exact counts', async () => {
+  test('has logins for hosts, ports and origins, and the most specific one counts', async () => {
     const [one, two] = [await answering(), await answering()];
     const file = secretFile(
       JSON.stringify({

@@ -19,7 +19,7 @@ const credentialsOf = ({ seen }: TestServer): (string | undefined)[] =>
   seen.map(({ headers }) => headers.authorization);
 const answering = (): Promise<TestServer> => serve((response) => response.end('ok'));
 
-/** Returns `user:password` that a file gives for the host `h`; undefined for none. */
+/** Returns the `user:password` of the host `h` in a file; undefined if there is none. */
 function found(text: string, user?: string): string | undefined {
   const account = accountFor(parseNetrc(text, '--netrc FILE'), 'h', false, user);
   return account && `${account.user}:${account.password}`;
@@ -65,7 +65,7 @@ test.each([
   ],
   ['a user without a password (479)', 'machine x login a password b\ndefault login bob', undefined, 'bob:'],
   ['a default with nothing in it (486)', 'machine x login a password b\ndefault', undefined, undefined],
-  ['the default for a user of its own', 'default login bob password p', 'bob', 'bob:p'],
+  ['the default for its own user', 'default login bob password p', 'bob', 'bob:p'],
   ['the default for no other user', 'default login bob password p', 'jo', undefined],
   [
     'quotes and escapes (679)',
@@ -91,14 +91,14 @@ test.each([
   expect(found(text, user)).toBe(account);
 });
 
-test('a quote that is not closed is an error, which shows nothing of the file (680)', async () => {
+test('a quote that is not closed is an error that does not show the text of the file (680)', async () => {
   const netrc = netrcFile('machine h login u password "hush');
   const error = await open({ netrc }).catch((thrown: Error) => thrown);
   expect(error).toMatchObject({ code: 'USAGE', message: `--netrc ${netrc}: a quote " is not closed` });
 });
 
 describe('--netrc', () => {
-  test('gives each host its account, and others that of default', async () => {
+  test('gives each host its account, and all others the default account', async () => {
     const server = await answering();
     const netrc = netrcFile('machine 127.0.0.1 login jo password "p w"\ndefault login any password one\n');
     const executor = await open({ netrc });
@@ -117,7 +117,7 @@ describe('--netrc', () => {
     expect(credentialsOf(server)).toEqual([basic('jo:pw')]);
   });
 
-  test('gives the password for the user of a url; a password of the url counts more (381)', async () => {
+  test('gives the password for the user of a url; a password in the url takes precedence (381)', async () => {
     const server = await answering();
     const netrc = netrcFile(
       'machine 127.0.0.1 login jo password p1\nmachine 127.0.0.1 login al password p2\n',

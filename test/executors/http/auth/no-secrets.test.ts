@@ -24,7 +24,7 @@ function spellings(user: string, password: string): string[] {
   return [password, Buffer.from(`${user}:${password}`).toString('base64'), encodeURIComponent(password)];
 }
 
-/** Runs a pipeline that writes all it can, and returns the texts of its streams and files by name. */
+/** Runs a pipeline with all possible outputs, and returns the texts of its streams and files by name. */
 async function everything({
   options,
   env = {},

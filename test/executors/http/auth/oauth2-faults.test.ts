@@ -1,4 +1,4 @@
-/* OAuth 2 as it is met: pipes, files that processes share, endpoints that are down, answers of odd servers. */
+/* OAuth 2 in practice: pipes, files that processes share, endpoints that are down, answers of odd servers. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
@@ -19,13 +19,13 @@ function clientFile(server: Pick<TokenServer, 'url'>, more: object = {}, start =
   return file;
 }
 
-/** Returns tasks, one a line. */
+/** Returns tasks, one per line. */
 function tasks(url: string, count: number): string {
   return Array.from({ length: count }, (_, i) => `{"uuid":"${i}","url":"${url}/${i}"}\n`).join('');
 }
 
 describe('a pipe in place of the file of --oauth2', () => {
-  test('works; a refresh token that the server replaces is not stored, which is said', async () => {
+  test('works, and a message says that a replaced refresh token is not stored', async () => {
     const server = await serveTokens({ rotates: true, life: 1000 });
     const secret = clientText(server, { refresh_token: 'first' });
     const { code, stdout, stderr } = await sh(
@@ -47,7 +47,7 @@ describe('a pipe in place of the file of --oauth2', () => {
     expect(code).toBe(2);
   });
 
-  test('is named in the line to run the rest again by something that can be typed', async () => {
+  test('appears in the command that runs the rest as a name that can be typed', async () => {
     const { stderr } = await sh('task-exec --http --auth bearer --auth-file <(echo t) --retries 0', {
       input: '{"uuid":"1","url":"x"}\n',
     });
@@ -87,7 +87,7 @@ describe('a token endpoint that is down for a while', () => {
     expect(server.asked.length).toBeLessThan(12);
   });
 
-  test('is waited for by ctx.fetch', async () => {
+  test('makes ctx.fetch wait', async () => {
     const server = await serveTokens({
       answer: (response, count) => count < 3 && Boolean(response.writeHead(503).end()),
     });

@@ -63,7 +63,7 @@ describe('--oauth2', () => {
     expect(other.seen[0]?.headers.authorization).toBeUndefined();
   });
 
-  test('keeps a new refresh token in the file, and takes that of another process', async () => {
+  test('stores a new refresh token in the file, and uses that of another process', async () => {
     const server = await serveTokens({ rotates: true, stated: null });
     const file = clientFile(server, { refresh_token: 'first', note: 'mine' });
     const [one, two] = [await open({ oauth2: file }), await open({ oauth2: file })];
@@ -77,7 +77,7 @@ describe('--oauth2', () => {
     expect(server.asked.map((form) => form.grant_type)).toEqual(Array(3).fill('refresh_token'));
   });
 
-  test('takes a refresh token that another process replaces while its own request is under way', async () => {
+  test('uses a refresh token that another process replaces while its own request is under way', async () => {
     const server = await serveTokens({
       answer: (_, count) => {
         if (count === 1)

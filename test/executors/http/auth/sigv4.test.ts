@@ -100,7 +100,7 @@ describe('--aws-sigv4', () => {
     expect(error).toMatchObject({ code: 'BODY_FILE' });
   });
 
-  test('sends and signs the token of temporary credentials, and none of it to another origin', async () => {
+  test('sends and signs the token of temporary credentials, but not to another origin', async () => {
     const other = await answering();
     const server = await serve((response, { url }) =>
       url === '/b'
@@ -117,7 +117,7 @@ describe('--aws-sigv4', () => {
     expect(Object.keys(other.seen[0]?.headers ?? {}).filter((name) => /amz|auth/.test(name))).toEqual([]);
   });
 
-  test('keeps the entries of a cache, apart by access key', async () => {
+  test('separates the entries of a cache by access key', async () => {
     const server = await serve((response) => response.setHeader('cache-control', 'max-age=1000').end('x'));
     const cache = join(freshFolder(), 'cache');
     const other = { ...env, AWS_ACCESS_KEY_ID: 'OTHER' };

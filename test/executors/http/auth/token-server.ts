@@ -7,23 +7,25 @@ export interface TokenServerOptions {
   readonly life?: number;
   /** Life that the server states, in seconds. Default: the real one; null states none. */
   readonly stated?: number | null;
-  /** True if each refresh token is good for one use. */
+  /** True if each refresh token is valid for one use. */
   readonly rotates?: boolean;
   /** True if answers take a while, so that requests of several processes meet. */
   readonly isSlow?: boolean;
-  /** Answers in place of the server. Returns true if it has answered. @param count requests for tokens so far, from 1 */
+  /**
+   * Answers instead of the server. Returns true if it has answered. @param count requests for tokens so far, from 1
+   */
   answer?(response: ServerResponse, count: number, seen: Seen): boolean;
 }
 
-/** Token endpoint at `/token`, and an API at all other paths, which wants a token that has not ended. */
+/** Token endpoint at `/token`, and an API at all other paths, which requires a token that has not expired. */
 export interface TokenServer extends TestServer {
   /** Forms that the endpoint received. */
   readonly asked: readonly Readonly<Record<string, string>>[];
   /** Statuses of the API. */
   readonly statuses: readonly number[];
-  /** Every token that was given. */
+  /** Every token that was issued. */
   readonly tokens: readonly string[];
-  /** Ends all tokens. */
+  /** Makes all tokens expire. */
   revoke(): void;
 }
 

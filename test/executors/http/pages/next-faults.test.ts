@@ -1,4 +1,4 @@
-/* --next as it is met: cursors, misspelt names, odd Link headers, names of files by page. */
+/* --next in practice: cursors, misspelt names, odd Link headers, names of files by page. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -34,7 +34,7 @@ interface Ran {
   readonly messages: readonly string[];
 }
 
-/** Runs one task with the pages that it leads to. */
+/** Runs one task with its further pages. */
 async function run(task: object, options: HttpOptions): Promise<Ran> {
   const messages: string[] = [];
   const executor = await http({ ...options, info: (message) => messages.push(message) });
@@ -50,7 +50,7 @@ async function run(task: object, options: HttpOptions): Promise<Ran> {
 const urlsOf = (server: TestServer): string[] => server.seen.map(({ url }) => url);
 
 describe('--next', () => {
-  test.each(['json.next', 'link'])('%s fetches each page as a task of its own', async (expression) => {
+  test.each(['json.next', 'link'])('%s fetches each page as a separate task', async (expression) => {
     const server = await servePages(3);
     const { rows } = await run({ url: `${server.url}/items`, sku: '007' }, { next: expression });
     expect(urlsOf(server)).toEqual(['/items', '/items?page=2', '/items?page=3']);
@@ -83,7 +83,7 @@ describe('--next', () => {
     expect(rows.map(({ run: { state } }) => state)).toEqual(['SUCCESS', 'SUCCESS']);
   });
 
-  test('makes a url of a cursor, and of a template for the first page alone', async () => {
+  test('makes a url from a cursor, and from a template for the first page alone', async () => {
     const server = await serve((response, { url }) =>
       response
         .setHeader('content-type', 'application/json')
@@ -189,7 +189,7 @@ describe('credentials of pages', () => {
     headers.accept,
   ];
 
-  test('go to pages of the same origin, and to no other, also after a way back', async () => {
+  test('go to pages of the same origin, and to no other, even after a return to the first origin', async () => {
     let home = '';
     const other = await serve((response, { url }) =>
       response.setHeader('link', `<${url === '/o1' ? '/o2' : `${home}/back`}>; rel=next`).end(),

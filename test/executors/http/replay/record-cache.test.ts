@@ -10,7 +10,7 @@ import { attempt, open, type Tried } from '../support.ts';
 const RECORD = { cacheMode: 'record' } as const;
 const REPLAY = { cacheMode: 'replay' } as const;
 
-/** Fetches with a mode, in an executor of its own. */
+/** Fetches with a mode, in its own executor. */
 async function fetchIn(
   cache: string,
   mode: 'record' | 'replay' | 'refresh',
@@ -26,7 +26,7 @@ async function fetchIn(
 }
 
 describe('--cache-mode', () => {
-  test('replays what was recorded, whatever its headers say', async () => {
+  test('replays recorded answers, whatever their headers say', async () => {
     const server = await serve((response) =>
       response.writeHead(200, { 'cache-control': 'no-store', vary: '*', 'x-n': '1' }).end('stored'),
     );

@@ -76,7 +76,7 @@ describe('--data', () => {
     expect((await sent('{t}', { t: 'a' }, { method: 'json' })).body).toBe('"a"');
   });
 
-  test('takes the place of the attributes json and data', async () => {
+  test('replaces the attributes json and data', async () => {
     expect((await sent('{"a":{data}}', { data: 'x', json: { b: 1 } })).body).toBe('{"a":"x"}');
   });
 
@@ -112,7 +112,7 @@ describe('--data', () => {
     await expect(open({ data })).rejects.toMatchObject({ message: expect.stringContaining(words) });
   });
 
-  test('with another body is wrong usage', async () => {
+  test('is a usage error together with another body', async () => {
     await expect(open({ data: 'x', bodyFile: 'y', form: ['a=b'] })).rejects.toMatchObject({
       code: 'USAGE',
       message: 'a request has one body: give --data or --form or --body-file, not both',

@@ -44,14 +44,14 @@ describe('the url', () => {
     await attempt(executor, { id: 'a/b?c', page: 3 });
     expect(server.seen[0]?.url).toBe('/items/a%2Fb%3Fc?p=3');
     expect((await attempt(executor, { id: 'x' })).error).toMatchObject({ code: 'TEMPLATE' });
-    // Each of these would make the url of another resource.
+    // Each of these would change the url to that of another resource.
     for (const id of ['', '.', '..']) {
       expect((await attempt(executor, { id, page: 3 })).error).toMatchObject({ code: 'TEMPLATE' });
     }
   });
 
   test.each(['{page}', '{page}&z={id}'])(
-    'of the template %s takes a value at its start as it is',
+    'of the template %s inserts a value at its start unchanged',
     async (url) => {
       const server = await echo();
       const executor = await open({ url });
@@ -317,7 +317,7 @@ describe('headers', () => {
     expect(headers['content-length']).toBeUndefined();
   });
 
-  test('ask for no 100-continue: that is an error, and an empty Expect is dropped', async () => {
+  test('cannot ask for 100-continue: that is an error, and an empty Expect is dropped', async () => {
     const server = await serve((response) => response.end());
     const { error } = await fetchOne({ url: server.url, headers: { Expect: '100-continue' } });
     expect(error).toEqual({

@@ -301,7 +301,7 @@ describe('--form', () => {
     ]);
   });
 
-  test('never takes a value for a file or a parameter', async () => {
+  test('never treats a value as a file or a parameter', async () => {
     expect(await fieldsOf(['a={a}', 'b={b}'], { a: '@/etc/passwd', b: 'x;type=text/html' })).toEqual([
       ['a', '@/etc/passwd'],
       ['b', 'x;type=text/html'],

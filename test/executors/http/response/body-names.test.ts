@@ -19,7 +19,7 @@ const echo = (): Promise<TestServer> =>
   serve((response, { url }) => response.setHeader('content-type', 'application/pdf').end(`of ${url}`));
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** Fetches a path for a task into files of a template, with a process of its own. */
+/** Fetches a path for a task into files of a template, with its own process. */
 async function into(bodyDir: string, url: string, record: object, uuid: string): Promise<Tried> {
   const executor = await open({ bodyDir });
   try {
@@ -119,7 +119,7 @@ describe('a second task with the same name', () => {
     expect(readdirSync(`${dir}/.taskpipe`)).toEqual(['files.ndjson']);
   });
 
-  test('may have the name once the file of the first is gone', async () => {
+  test('may use the name once the file of the first was removed', async () => {
     const dir = freshFolder();
     const server = await echo();
     await into(`${dir}/{sku}.pdf`, `${server.url}/1`, { sku: 'a' }, 'u1');
@@ -185,7 +185,7 @@ test.each([
   expect(existsSync(join(dir, 'nothing'))).toBe(false);
 });
 
-test('an answer that is not expected has its body in the result, not in the file', async () => {
+test('an unexpected answer has its body in the result, not in the file', async () => {
   const dir = freshFolder();
   const server = await serve((response) =>
     response.writeHead(404, { 'content-type': 'text/plain' }).end('no'),

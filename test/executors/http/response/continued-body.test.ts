@@ -23,7 +23,7 @@ const digest = (path: unknown): string =>
     .update(readFileSync(String(path)))
     .digest('hex');
 
-/** Makes an attempt at a task in a run of its own. */
+/** Makes an attempt at a task in its own run. */
 async function fetchOne(record: object, options: HttpOptions): Promise<Tried> {
   const executor = await open(options);
   const tried = await attempt(executor, record);
@@ -35,10 +35,10 @@ async function fetchOne(record: object, options: HttpOptions): Promise<Tried> {
 async function breakOff(serving: Serving, headers?: Readonly<Record<string, string>>): Promise<void> {
   const start = headOf(file, serving, headers);
   await serving.send(start, start + 3 * MB);
-  setTimeout(() => serving.response.destroy(), 50); // what was sent arrives
+  setTimeout(() => serving.response.destroy(), 50); // the sent bytes arrive
 }
 
-/** Breaks off the first answer, then answers by `second`. Returns both results. */
+/** Breaks off the first answer, then answers with `second`. Returns both results. */
 async function twice(
   second: (serving: Serving) => unknown,
   {
@@ -132,7 +132,7 @@ describe('a body that breaks off', () => {
     await expect.poll(() => readdirSync(dir)).toEqual([]);
   });
 
-  test('is not continued for another url, a POST, or a request with a Range of its own', async () => {
+  test('is not continued for another url, a POST, or a request with its own Range', async () => {
     const { server, whole, dir } = await twice(well(), { path: ['/a', '/b'] });
     expect(server.seen[1]?.headers.range).toBeUndefined();
     expect(whole.result?.sha256).toBe(file.sha256);
@@ -214,7 +214,7 @@ describe('a server that answers a request for the rest', () => {
     expect(readdirSync(dir)).toHaveLength(1);
   });
 
-  test('with a part of it is asked for the rest of the rest', async () => {
+  test('with only a part of it is asked for the remainder', async () => {
     const step = (serving: Serving): unknown => {
       const { start = 0, response } = serving;
       response.writeHead(206, {
@@ -301,7 +301,7 @@ test.each([200, 416])('a server that always breaks off at the same place is give
   expect(JSON.parse(stdout).run).toMatchObject({ state: 'FAILURE', attempts: 4 });
 });
 
-test('notes without their file, and a file without notes, are of no use and no harm', async () => {
+test('notes without their file, and a file without notes, are ignored', async () => {
   const server = await serveLarge(file);
   const dir = join(freshFolder(), 'pages');
   const own = join(dir, '.taskpipe');

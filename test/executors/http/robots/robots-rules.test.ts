@@ -106,7 +106,7 @@ describe('a robots.txt is read', () => {
     expect(isAllowed(lines, product, path)).toBe(expected);
   });
 
-  test('right also where robots-parser alone is wrong', () => {
+  test('correctly even if robots-parser alone is wrong', () => {
     const parse = robotsParser as unknown as (
       url: string,
       text: string,

@@ -50,7 +50,7 @@ const codes = (rows: readonly Row[]): string[] =>
 const urlsOf = ({ seen }: TestServer): string[] => seen.map(({ url }) => url).sort();
 
 describe('--robots', () => {
-  test('reads robots.txt once, and fails what it disallows without a request', async () => {
+  test('reads robots.txt once, and fails disallowed urls without a request', async () => {
     const server = await serveRobots('user-agent: taskpipe\ndisallow: /private\n');
     const rows = await run(['/a', '/private/b', '/c', '/private'].map((path) => server.url + path));
     expect(codes(rows)).toEqual(['SUCCESS', 'ROBOTS', 'SUCCESS', 'ROBOTS']);
@@ -218,13 +218,13 @@ describe('--robots', () => {
     expect(server.seen).toHaveLength(asked);
   });
 
-  test('leaves requests that would fail anyway to fail by themselves, and replays without the network', async () => {
+  test('does not affect requests that would fail anyway, and replays without the network', async () => {
     expect(codes(await run(['http://127.0.0.1:1/'], { denyPrivate: true }))).toEqual(['DENIED']);
     const replay = { cache: freshFolder(), cacheMode: 'replay' } as const;
     expect(codes(await run(['http://127.0.0.1:1/'], replay))).toEqual(['NOT_RECORDED']);
   });
 
-  test('holds for ctx.fetch', async () => {
+  test('applies to ctx.fetch', async () => {
     const server = await serveRobots('user-agent: *\ncrawl-delay: 0.1\ndisallow: /no');
     const fetcher = await openFetcher({ robots: true });
     const fetch = fetcher.fetch(new AbortController().signal);

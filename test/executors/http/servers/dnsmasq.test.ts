@@ -24,12 +24,12 @@ test('names have one address, an alias, or none', async () => {
   ]);
 });
 
-test('a name outside of what the server knows cannot be resolved for now', async () => {
+test('a name that the server does not know is a temporary failure', async () => {
   const resolver = await startDnsmasq([]);
   expect(await fetchAll(resolver, ['other.example'])).toEqual(['cannot resolve other.example for now']);
 });
 
-test('skips those of several addresses that refuse', async () => {
+test('addresses that refuse are skipped if there are others', async () => {
   const hosts = ['127.0.0.9', '127.0.0.8', '127.0.0.1', '127.0.0.7'].map((address) => `${address} many.test`);
   const resolver = await startDnsmasq([...hosts, '::1 many.test']);
   expect(await fetchAll(resolver, Array(8).fill('many.test'))).toEqual(Array(8).fill('ok'));
@@ -55,7 +55,7 @@ test('slow names and silent names hold up no other', async () => {
   ]);
 });
 
-test('a name that moves is asked for again when its time is over', async () => {
+test('a name that moves is looked up again after its time to live', async () => {
   const old = await serveDns((_, type) => (type === 'A' ? ['127.0.0.9'] : []), { ttl: 0 });
   const resolver = await startDnsmasq([], `--server=/moved.test/${old.address.replace(':', '#')}`);
   const executor = await open({ resolver });

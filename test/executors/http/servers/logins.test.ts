@@ -1,4 +1,4 @@
-/* Logins at servers of other people: nginx with client certificates and Basic, squid with Digest, and TLS of openssl. */
+/* Logins at third-party servers: nginx with client certificates and Basic, squid with Digest, and TLS of openssl. */
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const shown = (name: string, key = name): HttpOptions => ({
 });
 
 describe.skipIf(!hasOpenssl)('a client certificate', () => {
-  test('opens nginx, which says if it is missing or of an unknown authority', async (context) => {
+  test('is accepted by nginx, which reports a missing one and one of an unknown authority', async (context) => {
     await needsServer(context, 'nginx');
     const port = await freePort();
     await startNginx(`listen 127.0.0.1:${port} ssl;

@@ -1,4 +1,4 @@
-/* Servers that speak HTTP/2 only: without --http2, task-exec cannot use them, and says why. */
+/* Servers that speak HTTP/2 only: without --http2, task-exec cannot use them, and reports why. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';

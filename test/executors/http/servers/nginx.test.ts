@@ -103,7 +103,7 @@ describe('a download from nginx', () => {
     expect(requests.at(-1)?.[5]).toMatch(/^bytes=\d+-$/);
   });
 
-  test('that has changed since the first run is fetched anew', async () => {
+  test('that has changed since the first run is fetched again', async () => {
     const nginx = await startNginx('limit_rate_after 2m; limit_rate 500k;');
     const cwd = freshFolder();
     const url = `${nginx.url}/a.bin`;

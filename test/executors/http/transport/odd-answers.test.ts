@@ -53,7 +53,7 @@ const ACCEPTED: readonly (readonly [title: string, answer: string, text: string 
   ['204 with a body', 'HTTP/1.1 204 No Content\r\ncontent-length: 3\r\n\r\nabc', undefined],
 ];
 
-/** Answers without a safe meaning, and what the message says of them. */
+/** Answers without a safe meaning, and their messages. */
 const REFUSED: readonly (readonly [title: string, answer: string, words: string])[] = [
   [
     'two lengths',
@@ -137,7 +137,7 @@ describe('an answer', () => {
     expect(server.connections).toBe(2);
   });
 
-  test('of interim responses without end fails', async () => {
+  test('with endless interim responses fails', async () => {
     const server = await serveRaw((socket) => void socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(200)));
     expect((await fetchOne({ url: server.url })).error?.message).toContain(
       'begins with 100 interim responses',
@@ -173,7 +173,7 @@ describe('--lenient', () => {
       expect((await fetchOne({ url: server.url })).error?.message).toContain('--lenient');
   });
 
-  test('follows the first of two places', async () => {
+  test('follows the first of two locations', async () => {
     const server = await serveRaw((socket, head) => {
       if (!head.startsWith('GET / ')) socket.end(`${OK}content-length: 2\r\n\r\nok`);
       else socket.end('HTTP/1.1 302 Found\r\nlocation: /x\r\nlocation: /y\r\ncontent-length: 0\r\n\r\n');

@@ -13,7 +13,7 @@ export function readTokenAnswer(body: Buffer, type: string): TokenMembers | unde
   const found =
     objectIn(text) ?? (/^application\/x-www-form-urlencoded\b/i.test(type) ? formIn(text) : undefined);
   if (found === undefined) return undefined;
-  // The library would verify the identity of a user.
+  // Left out, because the library would verify it as the identity of a user.
   const { id_token: _, ...members } = found;
   const kept = Object.entries(members).filter(([, value]) => value !== null && value !== '');
   const { scope, ...rest } = Object.fromEntries(kept);
@@ -25,7 +25,7 @@ export function readTokenAnswer(body: Buffer, type: string): TokenMembers | unde
   };
 }
 
-/** Returns what is wrong with an answer that grants no token. */
+/** Returns the fault of an answer without a token. */
 export function answerFault(members: TokenMembers | undefined): string {
   const unknown = 'its answer is not that of OAuth 2';
   if (members === undefined) return unknown;

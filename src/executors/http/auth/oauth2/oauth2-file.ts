@@ -24,7 +24,7 @@ const OWN: ReadonlySet<string> = new Set([
 /** File of `--oauth2`, after it was read. */
 export interface OAuth2File {
   readonly settings: OAuth2Settings;
-  /** Path that new refresh tokens are kept at; undefined for a pipe, which can be read once and keeps nothing. */
+  /** Path to store new refresh tokens at; undefined for a pipe, which can be read only once and stores nothing. */
   readonly place: string | undefined;
 }
 
@@ -37,7 +37,7 @@ export async function openOAuth2File(file: string): Promise<OAuth2File> {
   return { settings, place };
 }
 
-/** Returns the path of a file without links; undefined for a pipe, whose path in /dev/fd leads nowhere. */
+/** Returns the path of a file without links; undefined for a pipe, whose path in /dev/fd cannot be resolved. */
 async function placeOf(file: string): Promise<string | undefined> {
   try {
     return (await stat(file)).isFile() ? await realpath(file) : undefined;
@@ -75,14 +75,14 @@ export async function latestRefreshToken(place: string): Promise<string | undefi
   return (await readOAuth2File(place)).refreshToken;
 }
 
-/** Keeps a new refresh token in the file. @throws {TaskpipeError} `IO` */
+/** Stores a new refresh token in the file. @throws {TaskpipeError} `IO` */
 export async function keepRefreshToken(place: string, token: string): Promise<void> {
   const members = { ...(await readSecretObject('--oauth2', place)), refresh_token: token };
   const text = `${JSON.stringify(members, null, 2)}\n`;
   await replaceFile(place, text, { mode: PRIVATE, lasting: true });
 }
 
-/** Checks the url of the token endpoint: secrets are sent there, so only this machine may be reached over http. */
+/** Checks the url of the token endpoint: secrets are sent there, so http is allowed only for this machine. */
 function tokenUrl(file: string, text: string | undefined): string {
   if (text === undefined) return missing(file, 'token_url');
   const rule = 'token_url must be an https url, without user and password';

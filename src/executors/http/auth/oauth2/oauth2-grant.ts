@@ -21,7 +21,7 @@ export interface Grant {
 /** Longest time of a request to the token endpoint, in milliseconds. */
 const TIMEOUT = 30_000;
 
-/** Errors that may be over soon (RFC 6749, 4.1.2.1; RFC 8628, 3.5). */
+/** Errors that may be temporary (RFC 6749, 4.1.2.1; RFC 8628, 3.5). */
 const TEMPORARY: ReadonlySet<string> = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
 /**
@@ -64,7 +64,7 @@ export async function askForToken(
   }
 }
 
-/** Error of a token endpoint that refuses: no retry can help. It ends the stage. */
+/** Error of a token endpoint that refuses a token. Retries are useless, so it ends the stage. */
 export class RefusedGrant extends TaskpipeError {
   /** Code of RFC 6749, such as `invalid_grant`; `''` if there is none. */
   readonly reason: string;
@@ -123,7 +123,7 @@ function fetchBy(
   };
 }
 
-/** Returns the fault of an endpoint that is not available: what needs it pauses. */
+/** Returns the fault of an endpoint that is not available. Lanes that need it pause. */
 export function tokenFault({ tokenUrl }: OAuth2Settings, why: string): HttpFault {
   return { code: 'TOKEN', message: `${failureOf(tokenUrl)}: ${why}`, again: 'always', pausesLane: true };
 }
@@ -153,7 +153,7 @@ function faultOf(error: unknown, settings: OAuth2Settings, members: TokenMembers
   throw new RefusedGrant(`${failed}: ${shown(what, settings)}; check token_url`, '');
 }
 
-/** Returns the status of the response that an error of the library is about. */
+/** Returns the status of the response that caused an error of the library. */
 function statusOf(error: unknown): number | undefined {
   const { cause } = error as { cause?: unknown };
   if (cause instanceof Response) return cause.status;
@@ -161,7 +161,7 @@ function statusOf(error: unknown): number | undefined {
   return response instanceof Response ? response.status : undefined;
 }
 
-/** Returns text of a server without control characters, and without secrets that it repeats. */
+/** Returns text of a server without control characters, and without the secrets that it quotes. */
 function shown(text: string, { clientSecret, refreshToken }: OAuth2Settings): string {
   let left = text;
   for (const secret of [clientSecret, refreshToken]) if (secret) left = left.replaceAll(secret, '…');

@@ -7,15 +7,15 @@ import { openLocked } from '../../../../core/storage/lock.ts';
 const FIRST_LOOK = 50;
 const LONGEST_LOOK = 400;
 
-/** Time after which a message says what is waited for, in milliseconds. */
+/** Time after which a message names the reason for the wait, in milliseconds. */
 const TOLD = 5000;
 
 /** Longest time to wait, in milliseconds: longer than a request of the holder to the token endpoint. */
 const MOST = 60_000;
 
 /**
- * Runs a function while this process has the lock of the `--oauth2` file: a refresh token that is good for one use must not
- * be sent by two processes.
+ * Runs a function while this process has the lock of the `--oauth2` file: two processes must not send the same
+ * single-use refresh token.
  * @param signal ends the wait
  * @param info called once if the wait is long
  * @returns undefined if the lock is not free in time
@@ -42,7 +42,7 @@ export async function withLock<T>(
     if (waited > TOLD && !isTold)
       info(`waiting for another process that renews the token of ${place} (--oauth2)`);
     isTold ||= waited > TOLD;
-    await sleep(look, undefined, { signal }).catch(() => {}); // aborted: seen above
+    await sleep(look, undefined, { signal }).catch(() => {}); // the abort is handled above
   }
 }
 

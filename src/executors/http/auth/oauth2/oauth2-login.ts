@@ -9,7 +9,10 @@ import { keepRefreshToken, latestRefreshToken, type OAuth2Settings, openOAuth2Fi
 import { askForToken, type Grant, RefusedGrant, tokenFault } from './oauth2-grant.ts';
 import { withLock } from './oauth2-lock.ts';
 
-/** Longest time before its end at which a token is renewed, in milliseconds. A short life has a quarter of it. */
+/**
+ * Maximum remaining life at which a token is renewed, in milliseconds. A short-lived token is renewed in the last
+ * quarter of its life.
+ */
 const EARLY = 30_000;
 
 /** Time for which a token endpoint that is not available is not asked again, in milliseconds. Lanes pause for longer. */
@@ -53,7 +56,7 @@ export async function openOAuth2(file: string, info: (message: string) => void):
       ? tokenFault(settings, 'it does not answer in the time of the task (--timeout)')
       : got;
   };
-  /** Origins that rejected a token that had just been renewed: another renewal would not help. */
+  /** Origins that rejected a freshly renewed token: another renewal would not help. */
   const rejecting = new Set<string>();
   return {
     tokenUrl: settings.tokenUrl,
@@ -83,19 +86,19 @@ function bearer({ text }: AccessToken): readonly string[] {
   return ['Authorization', `Bearer ${text}`];
 }
 
-/** Start of `Tokens`. */
+/** State that `Tokens` starts with. */
 interface TokensOptions {
   readonly settings: OAuth2Settings;
-  /** Path that new refresh tokens are kept at; undefined if they cannot be kept. */
+  /** Path to store new refresh tokens at; undefined if they cannot be stored. */
   readonly place: string | undefined;
   readonly info: (message: string) => void;
-  /** Called once a new refresh token cannot be kept. */
+  /** Called when a new refresh token cannot be stored. */
   readonly isLost: () => void;
 }
 
 /** Token that all tasks share. One renewal is under way at a time. */
 class Tokens {
-  /** Text that tells the owners of refresh tokens apart; it stays the same when the token is replaced. */
+  /** Text that identifies the owner of the refresh token; it stays the same when the token is replaced. */
   readonly owner: string;
   readonly #place: string | undefined;
   readonly #info: (message: string) => void;
@@ -123,7 +126,7 @@ class Tokens {
     this.#closing.abort();
   }
 
-  /** Returns a valid token. One that ends soon is renewed; if that fails, it is used up to its end. */
+  /** Returns a valid token. Renews a token that expires soon; if that fails, uses the token until it expires. */
   async current(): Promise<AccessToken | HttpFault> {
     const token = this.#token;
     const now = Date.now();
@@ -132,7 +135,7 @@ class Tokens {
     return isFault(renewed) && token !== undefined && Date.now() < token.endsAt ? token : renewed;
   }
 
-  /** Returns another token than one that a server rejected. */
+  /** Returns a token other than the one that a server rejected. */
   async insteadOf(rejected: AccessToken): Promise<AccessToken | HttpFault> {
     const token = this.#token;
     return token !== undefined && token !== rejected ? token : this.#renewed();
@@ -171,7 +174,7 @@ class Tokens {
     const { token: text, life = Number.POSITIVE_INFINITY, refreshToken } = grant;
     const endsAt = began + life;
     this.#token = { text, endsAt, renewAt: endsAt - Math.min(EARLY, life / 4) };
-    const used = this.#settings.refreshToken; // without one, the credentials of the client are asked with
+    const used = this.#settings.refreshToken; // without a refresh token, the credentials of the client are sent
     if (used !== undefined && refreshToken !== undefined && refreshToken !== used)
       await this.#keep(refreshToken);
     return this.#token;

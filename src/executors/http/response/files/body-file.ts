@@ -106,7 +106,7 @@ export class BodyFile implements BodySink {
     this.#target.ended();
   }
 
-  /** Ends the stream. @param isWhole true if what has arrived is written first */
+  /** Ends the stream. @param isWhole true to write the received bytes first */
   async #stop(isWhole: boolean): Promise<void> {
     this.#isStopped = true;
     if (isWhole) this.#input.end();
@@ -131,7 +131,7 @@ export class BodyFile implements BodySink {
     try {
       const body = await this.#target.open();
       this.#body = body;
-      if (this.#input.destroyed) return undefined; // `pipeline` would wait for ever if it had also ended
+      if (this.#input.destroyed) return undefined; // `pipeline` would wait forever if it had also ended
       await pipeline([this.#input, ...decoders, this.#sink(body, maxBody)]);
       return this.#incomplete(host, body.bytes);
     } catch (error) {
@@ -162,7 +162,7 @@ export class BodyFile implements BodySink {
     });
   }
 
-  /** Returns the fault of a server that sent less than what it announced for the whole. */
+  /** Returns the fault of a server that sent less than the announced length of the whole. */
   #incomplete(host: string, bytes: number): HttpFault | undefined {
     const { length = bytes } = this.#target;
     if (bytes === length) return undefined;

@@ -25,7 +25,7 @@ export interface BodyName {
    * @throws {TaskpipeError} `IO`
    */
   place(body: WrittenBody, ending: string): Promise<{ readonly path: string } | Failure>;
-  /** Lets other tasks have the name, if no file was placed. */
+  /** Releases the name for other tasks, if no file was written. */
   release(): void;
 }
 
@@ -72,8 +72,8 @@ const OF_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Returns names made of attributes. A file is written once: only the task that wrote it replaces it, as long as no one
- * else changed it. The index in the folder tells which task that is.
+ * Returns names made of attributes. A file is written once: only the task that wrote it replaces it, as long as no
+ * one else changed it. The index in the folder has the uuid of that task.
  * @param own folder for the index and for temporary files; it exists
  */
 export function attributeNames(typed: string, folder: string, own: string): BodyNames {
@@ -108,7 +108,7 @@ class AttributeName implements BodyName {
   readonly #task: Task;
   readonly #names: Names;
   #path: string | undefined;
-  /** Line of the file of this task that is there. */
+  /** Index line of the existing file of this task. */
   #own: OwnedFile | undefined;
 
   constructor(template: Template, task: Task, names: Names) {
@@ -126,7 +126,7 @@ class AttributeName implements BodyName {
     return pathFor(this.#template, this.#task, rules);
   }
 
-  /** Takes the path. @param ending without its dot @returns the failure of the task if it may not have it */
+  /** Takes the path. @param ending without its dot @returns the failure of the task if it may not use the path */
   async claim(ending: string): Promise<Failure | undefined> {
     if (this.#path !== undefined) return undefined;
     const path = this.path(ending);

@@ -32,7 +32,10 @@ import {
 import { type PartialClaim, PartialFiles } from './partial-files.ts';
 import type { BodyVersion, Partial } from './partial-notes.ts';
 
-/** Lengths from which a body goes to a file, in bytes: as it is, and compressed, which gzip does by a factor of a thousand at most. */
+/**
+ * Lengths from which a body goes to a file, in bytes: uncompressed, and compressed (gzip shrinks data by a factor of
+ * a thousand at most).
+ */
 const LARGE = 1_048_576;
 const LARGE_CODED = 16_000;
 
@@ -121,12 +124,12 @@ export class BodyPlace implements FilePlace {
     return this.#name.isOfAttributes;
   }
 
-  /** True if another attempt has much less to fetch than this one had. Known after `release`. */
+  /** True if another attempt has much less to fetch than this one had. Set by `release`. */
   get hasProgress(): boolean {
     return (this.#claim?.gained ?? 0) > LARGE;
   }
 
-  /** Returns a client that writes large bodies here, and continues one that broke off. */
+  /** Returns a client that writes large bodies here, and continues a body that broke off. */
   client(client: Client): Client {
     if (this.#isInMemory) return client;
     return {
@@ -174,7 +177,7 @@ export class BodyPlace implements FilePlace {
     };
   }
 
-  /** Returns a file that is of no use if the body breaks off. */
+  /** Returns a file that is useless if the body breaks off. */
   #temporary(): BodyTarget {
     const { temporary } = this.#name;
     const nothing = async (): Promise<void> => {};

@@ -6,7 +6,10 @@ import type { Answer, AnswerHeaders } from '../../transport/answer.ts';
 import { isCoded } from '../../transport/decode.ts';
 import type { BodyVersion, Partial } from './partial-notes.ts';
 
-/** Time by which a date of a change must be older than the answer, in milliseconds, to be a strong validator (RFC 9110, 8.8.2.2). */
+/**
+ * Minimum age of a modification date when the answer is sent, in milliseconds, to be a strong validator (RFC 9110,
+ * 8.8.2.2).
+ */
 const SURELY = 1000;
 
 /** Returns whether the body of a request may be fetched in parts. */
@@ -28,7 +31,7 @@ export function hashOfUrl(url: string): string {
   return createHash('sha256').update(url).digest('hex');
 }
 
-/** Returns a value for `If-Range` (RFC 9110, 13.1.5): a strong ETag, else a date that is one. */
+/** Returns a value for `If-Range` (RFC 9110, 13.1.5): a strong ETag, else a date that is a strong validator. */
 function validatorOf({ etag, 'last-modified': changed, date }: AnswerHeaders): string | undefined {
   if (typeof etag === 'string') return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
   if (typeof changed !== 'string' || typeof date !== 'string') return undefined;
@@ -40,13 +43,15 @@ export function headersFor({ version, bytes }: Partial): HeaderList {
   return ['Range', `bytes=${bytes}-`, 'If-Range', version.validator, 'Accept-Encoding', 'identity'];
 }
 
-/** Returns whether a response to `headersFor` is of no use: the request is sent again without them. */
+/**
+ * Returns whether a response to a request with `headersFor` is useless: the request is then sent again without them.
+ */
 export function isRefusal(partial: Partial, status: number, headers: AnswerHeaders): boolean {
   if (status === 200) return isPartOf(partial, headers);
   return status === 416 || (status === 206 && totalOf(partial, headers) === undefined);
 }
 
-/** Returns whether a 200 has a part of the body: some servers send the rest, and only the status is wrong. */
+/** Returns whether a 200 has only a part of the body: some servers send the rest with the wrong status. */
 function isPartOf({ version }: Partial, headers: AnswerHeaders): boolean {
   const { 'content-range': range, 'content-length': length } = headers;
   const [, first, last, all] = /^bytes[ =]+(\d+)-(\d+)\/(\d+)$/i.exec(String(range).trim()) ?? [];
@@ -78,7 +83,7 @@ function isSameVersion({ validator }: BodyVersion, headers: AnswerHeaders): bool
   return validator === (validator.startsWith('"') ? etag : changed);
 }
 
-/** Returns the version of the whole body, with the length that a 206 tells. */
+/** Returns the version of the whole body, with the length in a 206. */
 export function completed(partial: Partial, headers: AnswerHeaders): BodyVersion {
   const total = totalOf(partial, headers);
   return typeof total === 'number' ? { ...partial.version, length: total } : partial.version;

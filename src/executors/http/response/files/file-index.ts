@@ -14,12 +14,12 @@ export interface OwnedFile {
 }
 
 const CHUNK = 1_048_576;
-/** Length that no line has, in bytes. */
+/** Upper bound of the length of a line, in bytes. */
 const LONGEST = 65_536;
 
 /**
- * List of the files that tasks have written, on the disk: it tells in a later run which task a file belongs to. Several
- * processes may append to it. It is read only if a file is in the way.
+ * List of the files that tasks have written, on the disk: in a later run it shows which task a file belongs to.
+ * Several processes may append to it. It is read only if a file is in the way.
  */
 export class FileIndex {
   readonly #path: string;
@@ -39,7 +39,7 @@ export class FileIndex {
 
   /** Adds a file. Resolves when its line is on the disk. @throws {TaskpipeError} `IO` */
   async add(owned: OwnedFile): Promise<void> {
-    this.#waiting += `\n${JSON.stringify(owned)}\n`; // the first newline ends a line that a crash tore
+    this.#waiting += `\n${JSON.stringify(owned)}\n`; // the first newline ends a line that a crash has torn
     while (this.#writing !== undefined && this.#waiting !== '') await this.#writing;
     if (this.#waiting === '') return this.#writing;
     this.#writing = this.#write().finally(() => {

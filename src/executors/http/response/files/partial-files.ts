@@ -10,7 +10,7 @@ import { type BodyVersion, Notes, type Partial, readBeginning } from './partial-
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
-/** Right of one attempt to the file of a key. */
+/** Claim of one attempt to the file of a key. */
 export interface PartialClaim {
   /** Beginning that an earlier attempt left. */
   readonly partial: Partial | undefined;
@@ -20,7 +20,7 @@ export interface PartialClaim {
   readonly gained: number;
   /** Removes the beginning. @param isDone true if there will be no other attempt */
   forget(isDone: boolean): Promise<void>;
-  /** Lets another attempt have the key, once the file is closed. */
+  /** Releases the key for another attempt, once the file is closed. */
   release(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ const NOTES = '.part.json';
 
 /**
  * Beginnings of bodies that broke off, named by a key. Another attempt, or another run, continues them. A beginning
- * counts as far as its bytes have a hash that was noted, so neither a crash nor an editor can damage the whole.
+ * is used as far as a recorded hash matches its bytes, so neither a crash nor an editor can corrupt the body.
  */
 export class PartialFiles {
   readonly #folder: string;
@@ -165,7 +165,7 @@ export class PartialFiles {
     }
   }
 
-  /** Waits for what is being written, and removes the folder if nothing is left in it. */
+  /** Waits for running writes, and removes the folder if it is empty. */
   async close(): Promise<void> {
     await Promise.all(this.#busy.values());
     const lock = this.#lock;

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { appendFile, open, readFile, writeFile } from 'node:fs/promises';
 import { replaceFile } from '../../private-files.ts';
 
-/** Identity of a body, by which a server says whether it is still the same. */
+/** Identity of a body, with which a server can check whether the body is still the same. */
 export interface BodyVersion {
   /** SHA-256 of the url: it may hold secrets. */
   readonly url: string;
@@ -42,7 +42,7 @@ export class Notes {
 
   /**
    * @param bytes length that was noted last
-   * @param length of the whole body, which is not noted: there would be no rest to ask for
+   * @param length of the whole body, which is not noted, because there would be no rest to request
    */
   constructor(path: string, bytes: number, length: number | undefined) {
     this.#path = path;
@@ -54,7 +54,7 @@ export class Notes {
     return writeFile(this.#path, `${JSON.stringify(version)}\n`);
   }
 
-  /** Adds a note, if it is time. */
+  /** Adds a note, if enough bytes or time have passed since the last one. */
   progress(body: Progress): Promise<void> | undefined {
     return body.bytes - this.#bytes >= STEP || performance.now() >= this.#due ? this.add(body) : undefined;
   }
@@ -72,10 +72,10 @@ function noteOf({ bytes, hash }: Progress): string {
 }
 
 /**
- * Reads a beginning as far as its bytes have a hash that was noted.
+ * Reads a beginning as far as a recorded hash matches its bytes.
  * @param path file with the bytes
  * @param notes file with the notes, which is shortened
- * @throws if there is nothing of use
+ * @throws if no part can be used
  */
 export async function readBeginning(path: string, notes: string): Promise<Partial> {
   const [first = '', ...lines] = (await readFile(notes, 'utf8')).split('\n');
@@ -86,7 +86,7 @@ export async function readBeginning(path: string, notes: string): Promise<Partia
   return { version, ...progress };
 }
 
-/** Returns the longest beginning of a file whose hash was noted. @throws if there is none */
+/** Returns the longest beginning of a file with a recorded hash. @throws if there is none */
 async function verified(path: string, noted: readonly Noted[]): Promise<Progress> {
   const hash = createHash('sha256');
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -107,6 +107,6 @@ async function verified(path: string, noted: readonly Noted[]): Promise<Progress
   } finally {
     await file.close();
   }
-  if (good === undefined) throw new Error('nothing of the file can be used');
+  if (good === undefined) throw new Error('no part of the file can be used');
   return good;
 }

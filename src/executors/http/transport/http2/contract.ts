@@ -15,7 +15,7 @@ export interface Http2Request {
 export interface Http2Owner {
   /** Called once the server has sent its settings. */
   onReady(): void;
-  /** Called if the connection ends before. */
+  /** Called if the connection ends before that. */
   onUnready(error: Error): void;
   /** Called when another request may be sent. */
   onRoom(): void;
@@ -29,7 +29,7 @@ export interface Http2Owner {
 
 /** Session as its streams use it. */
 export interface StreamSession {
-  /** Error of a session that has ended. */
+  /** Error of the session, if it has ended. */
   readonly endedBy: Error | undefined;
   /** Returns whether the server has certainly not processed a stream. */
   isUnprocessed(id: number | undefined): boolean;

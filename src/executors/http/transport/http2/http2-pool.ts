@@ -31,10 +31,10 @@ export function openHttp2Pool(connect: buildConnector.connector, http1: Agent, t
   };
 }
 
-/** Controller of requests that were not sent. */
+/** Controller for requests that were not sent. */
 const NO_STREAM = { aborted: false, paused: false, reason: null, abort() {}, pause() {}, resume() {} };
 
-/** Connections to one origin. One is made first, which shows the protocol of the server. */
+/** Connections to one origin. A first connection shows the protocol of the server. */
 class Http2Origin {
   readonly #origin: string;
   readonly #connect: buildConnector.connector;

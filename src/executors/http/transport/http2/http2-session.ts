@@ -3,7 +3,10 @@ import type { Duplex } from 'node:stream';
 import type { Http2Owner, Http2Request, StreamSession } from './contract.ts';
 import { Http2Stream } from './http2-stream.ts';
 
-/** Window for the data of each stream, and of all, in bytes. The defaults of 64 KB are slow over long distances. */
+/**
+ * Window for the data of each stream, and for all streams together, in bytes. The defaults of 64 KB are slow over
+ * long distances.
+ */
 const STREAM_WINDOW = 1024 * 1024;
 const SESSION_WINDOW = 16 * 1024 * 1024;
 
@@ -22,7 +25,7 @@ export class Http2Session implements StreamSession {
   #isClosing = false;
   #isSuspect = false;
   #open = 0;
-  /** Highest stream that the server may have processed, once it has said so. */
+  /** Highest stream that the server may have processed, once the server has announced it. */
   #last = Number.POSITIVE_INFINITY;
 
   private constructor(session: ClientHttp2Session, owner: Http2Owner) {
@@ -47,7 +50,7 @@ export class Http2Session implements StreamSession {
     return this.#isReady && !this.#isClosing;
   }
 
-  /** Most requests at once. */
+  /** Maximum number of requests at once. */
   get limit(): number {
     return this.#session.remoteSettings?.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
   }

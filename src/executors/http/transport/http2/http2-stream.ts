@@ -11,7 +11,7 @@ import type { Line } from '../connection.ts';
 import { FaultError } from '../http-failure.ts';
 import type { Http2Owner, Http2Request, StreamSession } from './contract.ts';
 
-/** Most times that a request is sent again that the server has not processed. */
+/** Maximum number of times that a request is sent again if the server has not processed it. */
 const MOST_TRIES = 20;
 
 /** Headers of a connection, which HTTP/2 does not have (RFC 9113, 8.2.2). */
@@ -19,7 +19,7 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set(
   'connection keep-alive proxy-connection transfer-encoding upgrade http2-settings'.split(' '),
 );
 
-/** One request and its answer: tells an exchange of HTTP/2 what undici tells it of HTTP/1. */
+/** One request and its answer: reports to an exchange the same events that undici reports for HTTP/1. */
 export class Http2Stream implements Dispatcher.DispatchController, Line {
   aborted = false;
   reason: Error | null = null;
@@ -72,7 +72,7 @@ export class Http2Stream implements Dispatcher.DispatchController, Line {
       });
   }
 
-  /** Does nothing: an answer and a refusal have frames of their own. */
+  /** Does nothing: answers and refusals have separate frames. */
   readBeforeErrors(): void {}
 
   abort(reason: Error): void {

@@ -8,14 +8,14 @@ export type AddressRule = (address: string) => boolean;
 /** Code of the error of a connection that the rule forbids. */
 export const DENIED = 'ADDRESS_DENIED';
 
-/** Addresses of IPv6 that are assigned at all: `2000::/3`. The list of special ranges does not cover the rest. */
+/** Assigned addresses of IPv6: `2000::/3`. The list of special ranges does not cover the rest. */
 const ASSIGNED_IPV6 = '2000::/3';
 
 /** Prefix of addresses that a NAT64 gateway translates to IPv4 (RFC 6052). */
 const NAT64 = '64:ff9b::/96';
 
 /**
- * Returns a rule that allows addresses of the public internet and some networks more. Everything that IANA lists for
+ * Returns a rule that allows addresses of the public internet and the given networks. Everything that IANA lists for
  * special purposes (RFC 6890) is denied: private, shared, link-local (where clouds keep their metadata), reserved …
  */
 export async function publicOr(exceptions: BlockList): Promise<AddressRule> {
@@ -27,7 +27,7 @@ export async function publicOr(exceptions: BlockList): Promise<AddressRule> {
     const v6 = address as IPv6;
     if (v6.isIPv4MappedAddress()) return isPublic(v6.toIPv4Address());
     if (v6.match(nat64)) return isPublic(ip.fromByteArray(v6.toByteArray().slice(12)));
-    // Teredo and 6to4, which lead to any address of IPv4, are ranges of their own.
+    // Teredo and 6to4, which can reach any address of IPv4, are separate ranges.
     return v6.range() === 'unicast' && v6.match(assigned);
   };
   return (found) => {
@@ -77,7 +77,7 @@ export function deniedError(): NodeJS.ErrnoException {
 }
 
 /**
- * Returns a lookup that gives only the addresses that the rule allows. The connection uses this answer, so a second
+ * Returns a lookup that returns only the addresses that the rule allows. The connection uses this answer, so a second
  * one for the same name (DNS rebinding) cannot lead elsewhere.
  */
 export function guardedLookup(mayConnect: AddressRule, lookup: LookupFunction): LookupFunction {

@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { TaskpipeError } from '../../../../core/base/errors.ts';
 import { quoted } from '../../../../core/base/terminal-text.ts';
 
-/** Local addresses that connections are made from. */
+/** Local addresses of connections. */
 export interface LocalAddress {
   /** Family of the addresses that names are looked up for. */
   readonly family: 4 | 6;
@@ -46,7 +46,7 @@ function addressesOf(given: string): string[] {
   );
 }
 
-/** Returns the error of a host whose family the local address does not have. */
+/** Returns the error for a host with another address family than the local address. */
 export function noLocalAddress(hostname: string): Error {
   const family = isIP(hostname) === 6 ? 'IPv6' : 'IPv4';
   return Object.assign(new Error(`--interface has no address of ${family}`), { code: 'EAFNOSUPPORT' });

@@ -4,7 +4,7 @@ import { isIPv6, type LookupFunction } from 'node:net';
 import { systemCode } from '../../../../core/base/errors.ts';
 import { candidatesOf, hasIpv6, readNameSettings } from './hosts-file.ts';
 
-/** Lookup of names that does not block threads, as `getaddrinfo` does. */
+/** Lookup of names that, unlike `getaddrinfo`, does not block threads. */
 export interface NameLookup {
   readonly lookup: LookupFunction;
   /** Ends lookups that are under way. */
@@ -28,14 +28,14 @@ interface Entry {
   until: number;
 }
 
-/** Most names that are remembered. */
+/** Maximum number of names to remember. */
 const MOST = 10_000;
 
 /** Bounds of the time for which an answer is remembered, in milliseconds. */
 const SHORTEST = 1000;
 const LONGEST = 3_600_000;
 
-/** Time to wait for the other kind of address once one kind is there, in milliseconds (RFC 8305, 3). */
+/** Time to wait for the other kind of address after the first kind has arrived, in milliseconds (RFC 8305, 3). */
 const GRACE = 50;
 
 /** Codes by which DNS says that a name has no address. */
@@ -99,7 +99,7 @@ export function openNameLookup(servers?: readonly string[]): NameLookup {
     remembered(name).then(
       ({ addresses }) => answer(addresses, options, done),
       (error) => {
-        // No DNS server at all: perhaps the system knows names in another way.
+        // No DNS server is configured: the system may resolve names in another way.
         if (servers === undefined && systemCode(error) === 'ECONNREFUSED')
           return systemLookup(hostname, { ...options, all: true }, then);
         return done(nameError(error, hostname), []);
@@ -117,7 +117,7 @@ export function openNameLookup(servers?: readonly string[]): NameLookup {
 type Options = Parameters<LookupFunction>[1];
 type Done = Parameters<LookupFunction>[2];
 
-/** Calls back with the addresses of the wanted family, outside of the promise that gave them. */
+/** Calls back with the addresses of the wanted family, outside of the promise that returned them. */
 function answer(addresses: readonly Address[], { all, family }: Options, done: Done): void {
   const wanted = family === 4 || family === 'IPv4' ? 4 : family === 6 || family === 'IPv6' ? 6 : 0;
   const fitting = addresses.filter((one) => wanted === 0 || one.family === wanted);
@@ -141,7 +141,7 @@ function ifAbsent<T>(run: () => T): (error: unknown) => T {
 async function firstWithGrace(asked: readonly Promise<readonly unknown[]>[]): Promise<void> {
   const all = Promise.allSettled(asked);
   await Promise.any(asked).catch(({ errors }: AggregateError) => {
-    // An answer that there is no address says more than a server that did not answer.
+    // The answer that there is no address takes precedence over a server that did not answer.
     throw errors.find((error) => !ABSENT.has(systemCode(error) ?? '')) ?? errors[0];
   });
   let timer: NodeJS.Timeout | undefined;
@@ -154,7 +154,7 @@ async function firstWithGrace(asked: readonly Promise<readonly unknown[]>[]): Pr
 
 type Timed = Address & { readonly ttl: number };
 
-/** Returns what a promise has resolved to so far; nothing if it is pending or rejected. */
+/** Returns the value of a promise that has resolved; undefined if it is pending or rejected. */
 async function settledNow(asked: Promise<readonly Timed[]>): Promise<readonly Timed[]> {
   const none: readonly Timed[] = [];
   return Promise.race([
@@ -186,7 +186,7 @@ function localAddresses(name: string): readonly Address[] | undefined {
   ];
 }
 
-/** Returns an error with the codes of `getaddrinfo`: those of c-ares look like errors of the connection. */
+/** Returns an error with the codes of `getaddrinfo`: the codes of c-ares look like errors of the connection. */
 function nameError(error: unknown, hostname: string): NodeJS.ErrnoException {
   const code = ABSENT.has(systemCode(error) ?? '') ? 'ENOTFOUND' : 'EAI_AGAIN';
   return Object.assign(new Error(`cannot resolve ${hostname}`, { cause: error }), { code });

@@ -5,7 +5,7 @@ import type { RouteOptions } from './route-options.ts';
 
 /**
  * Returns the options of curl for the way to the server, quoted for a shell. User and password of a proxy become the
- * variable `PROXY_USER`, and a proxy of a file the variable `PROXY`.
+ * variable `PROXY_USER`; a proxy from a file becomes the variable `PROXY`.
  */
 export function routeWords(options: RouteOptions): string[] {
   const { proxy, connectTo = [], resolve = [], interface: own } = options;

@@ -9,15 +9,18 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Places that `--connect-to` and `--resolve` give instead of others. */
+/** Places to connect to instead of others, from `--connect-to` and `--resolve`. */
 export interface Detours {
-  /** Returns the place that `--connect-to` gives; undefined if it gives none. */
+  /** Returns the place from `--connect-to`; undefined if no rule matches. */
   connectTo(place: Endpoint): Endpoint | undefined;
   /** Returns the places to try in order, by both options; undefined if none applies. */
   placesFor(place: Endpoint): readonly Endpoint[] | undefined;
 }
 
-/** Rule of `--connect-to`. An undefined part matches all, or keeps what was asked for. */
+/**
+ * Rule of `--connect-to`. An undefined part of the source matches all; an undefined part of the target keeps the
+ * requested one.
+ */
 interface Redirection {
   readonly from: Partial<Endpoint>;
   readonly to: Partial<Endpoint>;
@@ -77,7 +80,7 @@ export function detoursOf(
 
 /**
  * Returns a connector that connects to other places. TLS still verifies the host of the url, and the given connector
- * judges the address of the other place.
+ * checks the address of the other place.
  */
 export function detoured(connect: buildConnector.connector, detours: Detours): buildConnector.connector {
   return (target, done) => {

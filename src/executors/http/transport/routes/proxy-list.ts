@@ -4,14 +4,14 @@ import type { HttpFault } from '../http-failure.ts';
 import { proxyHost } from '../tunnel.ts';
 import type { Route } from './route.ts';
 
-/** Sends one request by a route. */
+/** Function that sends one request by a route. */
 export type SendBy = (route: Route) => Promise<Answer | HttpFault>;
 
 /** Request that is sent by the proxies of a list. */
 export interface Journey {
   /** True if it may be sent again although a server may have acted. */
   readonly mayRepeat: boolean;
-  /** Reason why its attempt is over, if it is. */
+  /** Reason its attempt has ended, if it has. */
   readonly over: () => HttpFault | undefined;
   readonly routeBy: (proxy: URL) => Route;
   readonly send: SendBy;
@@ -24,7 +24,7 @@ const LONGEST_REST = 300_000;
 /** Longest time for which a request waits while all proxies rest, in milliseconds. */
 const LONGEST_WAIT = 10_000;
 
-/** Time between looks for a proxy that has rested, in milliseconds. */
+/** Interval of the checks for a proxy that has rested, in milliseconds. */
 const LOOK = 100;
 
 /** Requests in a row that a proxy leaves without an answer before it rests. */
@@ -40,7 +40,7 @@ interface Member {
   restsUntil: number;
 }
 
-/** Proxies that are used in turn. One that cannot be used rests, and another takes over its requests. */
+/** Proxies that are used in turn. A proxy that fails rests, and another one takes over its requests. */
 export class ProxyList {
   readonly #members: readonly Member[];
   readonly #from: string;
@@ -54,7 +54,7 @@ export class ProxyList {
     this.#info = info;
   }
 
-  /** Sends a request by the next proxy, and by others if that one fails. Each is tried once. */
+  /** Sends a request through the next proxy, and through others if that one fails. Each is tried once. */
   async send({ mayRepeat, over, routeBy, send }: Journey): Promise<Answer | HttpFault> {
     const tried = new Set<Member>();
     let last: HttpFault | undefined;
@@ -69,7 +69,7 @@ export class ProxyList {
       if (problem === undefined || (problem === 'broken' && !mayRepeat)) return ended;
       const ending = over();
       if (ending !== undefined) return ending;
-      // A target that refuses by all proxies is at fault itself.
+      // A target that refuses through all proxies is at fault itself.
       if (problem !== 'dead' && tried.size === this.#members.length) return ended as HttpFault;
       last = ended as HttpFault;
     }
@@ -94,7 +94,7 @@ export class ProxyList {
       const member = this.#members[(this.#next + i) % length] as Member;
       if (member.restsUntil > now || tried.has(member)) continue;
       this.#next = (this.#next + i + 1) % length;
-      // One request finds out whether a proxy works again.
+      // A single request tests whether a proxy works again.
       if (member.failures > 0) member.restsUntil = now + restOf(member.failures);
       return member;
     }

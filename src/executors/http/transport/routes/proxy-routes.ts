@@ -14,14 +14,14 @@ import { isSocks, socksBy } from './socks.ts';
 export interface Proxies {
   /** Returns the route through a proxy; undefined for a direct one. */
   route(target: Target): Route | undefined;
-  /** Sends a request by the proxies of a list; undefined if there is no list. */
+  /** Function that sends a request through the proxies of a list; undefined if there is no list. */
   readonly inTurn:
     | ((target: Target, journey: Omit<Journey, 'routeBy'>) => Promise<Answer | HttpFault>)
     | undefined;
   close(): Promise<void>;
 }
 
-/** Opens a pool whose connections are made in some way. */
+/** Function that opens a pool, which makes its connections with the given connector. */
 export type OpenSender = (by: (connector: Connector) => buildConnector.connector) => Sender;
 
 /**

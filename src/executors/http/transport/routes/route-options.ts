@@ -5,7 +5,10 @@ import { toRedirection, toResolution } from './detours.ts';
 
 /** Options of the way from this process to the servers. */
 export const routeOptions = {
-  /** Url of a proxy for all requests (`http://`, `https://`, `socks5://` or `socks5h://`), or `@FILE` with one a line. */
+  /**
+   * Url of a proxy for all requests (`http://`, `https://`, `socks5://` or `socks5h://`), or `@FILE` with one per
+   * line.
+   */
   proxy: text('HTTP or SOCKS5 proxy for all requests; default: http_proxy and related variables', {
     placeholder: 'URL|@FILE',
     redact: (typed) => typed.replace(/^([a-z][a-z\d+.-]*:\/\/)?(?!@)[^/]*@/i, `$1${CONCEALED}@`),
@@ -38,7 +41,7 @@ export const routeOptions = {
     details:
       'The name of an interface stands for its first address, of IPv4 if it has one. Names of hosts are then looked up for that family only. The system still chooses the interface by its routes.',
   }),
-  /** Uses HTTP/2 with servers that offer it. */
+  /** True to use HTTP/2 with servers that offer it. */
   http2: flag('use HTTP/2 with https servers that offer it', {
     details:
       'Requests then share a connection, as many at once as the server allows. Servers without HTTP/2 get HTTP/1.1, as do all http urls.',

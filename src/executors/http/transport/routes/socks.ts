@@ -17,8 +17,8 @@ const ANSWERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns a connector through a SOCKS5 server, with TLS inside for https. With `socks5h` the server looks up the names
- * of hosts; with `socks5` this process does, and judges their addresses.
+ * Returns a connector through a SOCKS5 server, with TLS inside for https. With `socks5h` the server looks up the
+ * names of hosts; with `socks5` this process does, and checks their addresses.
  */
 export function socksBy(proxy: URL, connector: Connector): buildConnector.connector {
   const isRemote = proxy.protocol === 'socks5h:';
@@ -71,7 +71,7 @@ async function ask(proxy: URL, socket: Socket, { hostname, port }: Endpoint, tim
   }
 }
 
-/** Returns an error without the one of the package, which has the password. */
+/** Returns an error without the error of the package, which contains the password. */
 function failureOf(proxy: URL, { message }: Error): ProxyError {
   const [, answer] = / rejected connection - (\w+)/.exec(message) ?? [];
   if (answer !== undefined) return byProxy(proxy, coded(ANSWERS[answer] ?? answer, REFUSED));
@@ -91,7 +91,7 @@ export function isSocks({ protocol }: URL): boolean {
   return protocol === 'socks5:' || protocol === 'socks5h:';
 }
 
-/** Returns what is wrong with the url of a SOCKS5 server; undefined if it is right. */
+/** Returns the fault of the url of a SOCKS5 server; undefined if it is valid. */
 export function socksProblem({ username, password, hostname }: URL): string | undefined {
   const isLong = [username, password].some((one) => Buffer.byteLength(unescaped(one)) > 255);
   if (isLong) return 'user and password of SOCKS5 have at most 255 bytes each';

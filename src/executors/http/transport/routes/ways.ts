@@ -3,7 +3,7 @@ import { type LocalAddress, localAddress } from '../names/local-address.ts';
 import { type Detours, detoursOf } from './detours.ts';
 import { type RouteOptions, routeOptions } from './route-options.ts';
 
-/** Ways of connections that options change. */
+/** Routes of connections, as options change them. */
 export interface Ways {
   /** Places of `--connect-to` and `--resolve`. */
   readonly detours?: Detours | undefined;

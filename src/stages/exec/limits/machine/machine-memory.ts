@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { availableMemory } from 'node:process';
 
-/** Places of the files that tell about memory; tests use others. */
+/** Paths of the files with figures about memory; tests use other paths. */
 export interface MemoryFiles {
-  /** File that names the cgroup of this process. */
+  /** File with the name of the cgroup of this process. */
   readonly cgroup: string;
   /** Folder of all cgroups. */
   readonly root: string;

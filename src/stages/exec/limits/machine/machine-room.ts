@@ -3,20 +3,20 @@ import { bytesText } from '../../../../core/base/format.ts';
 import { type Load, runningProcesses } from './machine-load.ts';
 import { freeMemory } from './machine-memory.ts';
 
-/** Time between two looks at the machine, in milliseconds. */
+/** Interval of the checks of the machine, in milliseconds. */
 const OFTEN = 250;
 
-/** Time for which the machine must be short before a message says so, in milliseconds. */
+/** Duration of a shortage before a message reports it, in milliseconds. */
 const LONG = 1000;
 
-/** Limits of the machine, and how to look at it. */
+/** Limits of the machine, and functions that read its state. */
 export interface MachineLimits {
   /** Free memory that a start needs, in bytes. */
   readonly memfree: number | undefined;
   readonly load: Load | undefined;
   /** Returns the number of running tasks, or calls of batches. */
   readonly running: () => number;
-  /** Aborted if nothing is waited for any more. */
+  /** Aborted to end all waits. */
   readonly stopping: AbortSignal;
   readonly info: (message: string) => void;
   /** Returns the free memory in bytes, and the number of running processes. Default: those of this machine. */
@@ -28,7 +28,7 @@ export interface MachineLimits {
 export class MachineRoom {
   readonly #limits: MachineLimits;
   #lookedAt = Number.NEGATIVE_INFINITY;
-  /** Number of running tasks or calls up to which more may start until the next look. */
+  /** Number of running tasks or calls up to which more may start until the next check. */
   #most = 0;
   #shortage: string | undefined;
   #shortSince = 0;
@@ -63,7 +63,7 @@ export class MachineRoom {
     let shortage: string | undefined;
     if (load !== undefined) {
       const count = processes();
-      // Started programs are not counted before they run, so no more start at once than there is room for.
+      // New programs are not counted before they run, so the number of starts until the next check is limited.
       this.#most = running() + Math.max(1, Math.floor(load.most - count));
       if (count >= load.most)
         shortage = `${Math.round(count * 10) / 10} processes run on this machine (--load ${load.typed})`;

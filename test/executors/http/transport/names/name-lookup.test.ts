@@ -36,7 +36,7 @@ describe('--resolver', () => {
     expect(retry).toEqual({});
   });
 
-  test('judges the address of a name by --deny-private', async () => {
+  test('checks the address of a name by --deny-private', async () => {
     const dns = await serveDns(local);
     const server = await serve((response) => response.end());
     const options = { resolver: dns.address, denyPrivate: true };

@@ -1,4 +1,4 @@
-/* --connect-to, --resolve and --interface, which mean what they mean in curl. */
+/* --connect-to, --resolve and --interface, with the same meaning as in curl. */
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { toRedirection, toResolution } from '../../../../../src/executors/http/transport/routes/detours.ts';
@@ -50,7 +50,7 @@ describe('--connect-to', () => {
 });
 
 describe('--resolve', () => {
-  test('gives addresses to a host and port, which are tried in order', async () => {
+  test('assigns addresses to a host and port, which are tried in order', async () => {
     const server = await serve((response) => response.end('here'));
     const url = `http://a.invalid:${server.port}/`;
     for (const rule of [`a.invalid:${server.port}:127.0.0.9,127.0.0.1`, `*:${server.port}:127.0.0.1`]) {

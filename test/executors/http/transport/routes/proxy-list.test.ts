@@ -32,7 +32,7 @@ describe('a list of proxies', () => {
     expect([a.count(), b.count(), c.count()]).toEqual([3, 3, 3]);
   });
 
-  test('lets a dead proxy rest and goes on by another, in the same attempt', async () => {
+  test('lets a dead proxy rest and continues with another, in the same attempt', async () => {
     const messages: string[] = [];
     const b = await httpProxy('b');
     const dead = await closedPort();
@@ -65,7 +65,7 @@ describe('a list of proxies', () => {
     ]);
   });
 
-  test('goes on by another proxy if one never answers', async () => {
+  test('continues with another proxy if one never answers', async () => {
     const silent = await serveSocket(() => {});
     const server = await serveTls((response) => response.end('there'));
     const relay = await connectProxy();
@@ -73,7 +73,7 @@ describe('a list of proxies', () => {
     expect((await fetchOne({ url: server.url }, options)).result).toMatchObject({ text: 'there' });
   });
 
-  test('uses a proxy again that works again', async () => {
+  test('uses a proxy again once it works again', async () => {
     const port = await closedPort();
     const executor = await open({ proxy: listOf(`127.0.0.1:${port}`, `127.0.0.1:${await closedPort()}`) });
     const waiting = attempt(executor, { url: 'http://h.invalid/' });

@@ -50,7 +50,7 @@ describe.skipIf(!hasMicrosocks)('a SOCKS5 proxy (microsocks)', () => {
     );
   });
 
-  test('may be used with --deny-private, which judges the addresses that this process looks up', async () => {
+  test('may be used with --deny-private, which checks the addresses that this process looks up', async () => {
     const proxy = await microsocks();
     const server = await serve((response) => response.end('inside'));
     const url = server.url.replace('127.0.0.1', 'localhost');
@@ -92,18 +92,21 @@ describe.skipIf(!hasMicrosocks)('a SOCKS5 proxy (microsocks)', () => {
   });
 });
 
-test.skipIf(!hasDanted)('danted carries requests, and says what its rules forbid', async () => {
-  const proxy = await danted();
-  const server = await serve((response) => response.end('by danted'));
-  const options = { proxy: `socks5h://${proxy.host}` };
-  expect((await fetchOne({ url: server.url }, options)).result).toMatchObject({ text: 'by danted' });
-  const { error } = await fetchOne({ url: 'http://127.0.0.2/' }, options);
-  expect(error?.message).toBe(
-    `the proxy ${proxy.host} refuses a tunnel to 127.0.0.2:80: its rules do not allow it`,
-  );
-});
+test.skipIf(!hasDanted)(
+  'danted forwards requests, and a request that its rules forbid is reported',
+  async () => {
+    const proxy = await danted();
+    const server = await serve((response) => response.end('by danted'));
+    const options = { proxy: `socks5h://${proxy.host}` };
+    expect((await fetchOne({ url: server.url }, options)).result).toMatchObject({ text: 'by danted' });
+    const { error } = await fetchOne({ url: 'http://127.0.0.2/' }, options);
+    expect(error?.message).toBe(
+      `the proxy ${proxy.host} refuses a tunnel to 127.0.0.2:80: its rules do not allow it`,
+    );
+  },
+);
 
-// danted knows only users of the system. Where this test cannot give it one, that of microsocks tests the login.
+// danted knows only users of the system. If this test cannot add one, the test with microsocks covers the login.
 test.skipIf(!(await canLogInAtDanted()))(
   'danted receives user and password, and says if they are wrong',
   async () => {

@@ -1,4 +1,4 @@
-/* A forward proxy of other people: squid, with http, https by CONNECT, and a login. */
+/* A third-party forward proxy: squid, with http, https by CONNECT, and a login. */
 import { describe, expect, test } from 'vitest';
 import { closedPort, serve, serveTls } from '../../../../support/http-server.ts';
 import { squid } from '../../../../support/proxies.ts';
@@ -40,7 +40,7 @@ describe.skipIf(!isThere)('squid (needs squid and openssl)', () => {
     expect([plain, secure].map(({ seen }) => seen.length)).toEqual([1, 1]);
   });
 
-  test('is named where it answers in place of the server: access denied, no connection', async () => {
+  test('is named if it answers instead of the server: access denied, no connection', async () => {
     const proxy = await squid(
       undefined,
       'acl forbidden dstdomain forbidden.invalid',
