@@ -36,14 +36,14 @@ function page(reports) {
   const table = rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
   return `# Faults
 
-The fault suite tests a promise each time the tests run, whichever process or disk fails, at any time: **Each uuid gives exactly one row per output. A uuid is in the ledger only if its row is in the output.**
+The fault suite makes processes, disks, networks and servers fail at any time. Each run of the tests checks that these promises still hold: **Each uuid gives exactly one row per output. A uuid is in the ledger only if its row is in the output.**
 
 ${table}
 
-- *Rows lost*: a task that was acknowledged, or that the run had to do, has no row. *Rows double*: a uuid has two rows. *False ledger lines*: a uuid is in the ledger, and its row is not in the output. *Other*: an output that does not end with a complete row, an exit code that is not the documented one, a crash, a stage that hangs, memory that grows.
-- Machines that share a queue have an output each, so a task that was delivered again may have a row in two of them. It counts as *double* if it has more rows than runs, or if more tasks ran again than were in flight at the faults. A task that the queue calls finished without a row in any output counts as a *false ledger line*.
-- Outputs and ledgers are checked by independent code: a plain reader of RFC 4180, and \`JSON.parse\`.
-- The suite itself is tested. It must fail on builds with a planted defect (\`test/faults/teeth.test.ts\`). For example, the ledger is written before the rows, an append to the ledger has no newline first, a short write or a failed sync is ignored, or output is cut off at the end.
+- *Rows lost*: a task that was acknowledged, or that the run had to finish, has no row. *Rows double*: a uuid has two rows. *False ledger lines*: a uuid is in the ledger, but its row is not in the output. *Other*: an output that does not end with a complete row, an undocumented exit code, a crash, a stage that hangs, growing memory.
+- Machines that share a queue have separate outputs, so a task that was delivered again may have a row in two of them. It counts as *double* if it has more rows than runs, or if more tasks ran again than were in flight at the faults. A task that is finished in the queue, but has no row in any output, counts as a *false ledger line*.
+- Independent code checks outputs and ledgers: a plain RFC 4180 reader, and \`JSON.parse\`.
+- The suite itself is tested. It must fail on builds with a deliberate defect (\`test/faults/teeth.test.ts\`). For example, the ledger is written before the rows, an append to the ledger has no newline first, a short write or a failed sync is ignored, or output is cut off at the end.
 
 \`npm run faults\` writes this page. The tests are in \`test/faults/\`.
 `;

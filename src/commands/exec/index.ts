@@ -42,7 +42,7 @@ export const command: Command = defineCommand({
     TASK_UUID: 'Set for a --command: the uuid of its task.',
     TASK_BATCH_SIZE: 'Set for a --command with --batch, in place of TASK_UUID: the number of its tasks.',
     TASK_NUMBER: 'Set for a --command: the number of its task in this run, from 1.',
-    TASK_SLOT: 'Set for a --command and a --worker: its lane, from 1 to --jobs.',
+    TASK_SLOT: 'Set for a --command and a --worker: its slot, from 1 to --jobs.',
     TASK_WORKER_NUMBER: 'Set for a --worker: its number, from 1.',
   },
   groups: {

@@ -18,7 +18,7 @@ export const commandHelp: string = [
   '  {name}\tin CMD: the attribute "name" of the record, always inside one argument; {{ and }} are braces themselves',
   '  {name.} {name/}\tparts of a path: without its ending, the base name; {name//} is the folder, {name/.} the base name without its ending',
   '  {name}\tis the bytes of name_base64 if there is no name: the name of a file that is not UTF-8',
-  '  {#} {%}\tnumber of the task, and its lane from 1 to -j; also TASK_NUMBER and TASK_SLOT',
+  '  {#} {%}\tnumber of the task, and its slot from 1 to -j; also TASK_NUMBER and TASK_SLOT',
   '  stdin\tthe record, as one line of JSON',
   '  {name...}\twith --batch: the attribute of all tasks of the batch; the argument is repeated for each',
   '  TASK_UUID\tthe uuid of the record, as a variable',
