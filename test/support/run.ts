@@ -11,7 +11,7 @@ export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
+}, 120_000); // an installed package has many files, and the machine may be busy
 
 /** Returns a fresh folder, which is removed after the tests of a file. */
 export function freshFolder(): string {
