@@ -23,7 +23,7 @@ export interface Outcome {
   readonly children?: readonly Child[];
   /** True if the result was stored before, so that the time of the attempt says nothing about the lane. */
   readonly isStored?: boolean;
-  /** Time for which nothing more starts in the lane, in milliseconds: a limit of its server is used up. */
+  /** Time for which no more tasks start in the lane, in milliseconds: a limit of its server is used up. */
   readonly pause?: number;
   /** Limits that the server reported, for the lane of the task. */
   readonly told?: readonly ToldLimit[];

@@ -59,7 +59,7 @@ export interface AtomContext {
 /** Function that runs before or after a call of an atom. Its error fails the call. */
 export type Hook = (inputs: Inputs, context: AtomContext) => unknown;
 
-/** Reason why an atom is reverted. */
+/** Reason an atom is reverted. */
 export interface Undoing {
   /** Result of its `execute`, even if the result is not JSON and so made the atom fail; undefined if it threw. */
   readonly result: unknown;

@@ -67,7 +67,6 @@ function kindOf(place: string): string {
   return /^([a-z+]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
 }
 
-/** Returns whether a ledger is in Redis. */
 export function isRedisLedger(place: string): boolean {
   return ledgers[kindOf(place)] === redisLedger;
 }

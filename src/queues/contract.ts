@@ -222,7 +222,6 @@ export interface QuotaAnswer {
   readonly places: readonly string[];
 }
 
-/** Correction of a charge. */
 export interface QuotaCorrection extends Omit<QuotaCharge, 'cost'> {
   readonly place: string;
   /** Amount to charge, or to refund if it is negative. */

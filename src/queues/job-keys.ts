@@ -74,7 +74,6 @@ const BULL_TYPES: KeyTypes = {
   ...{ id: 'string', pc: 'string', limiter: 'string', 'stalled-check': 'string' },
 };
 
-/** Returns the types of the keys of a queue. */
 export function queueKeyTypes(name: string): KeyTypes {
   const bull = Object.entries(BULL_TYPES).map(([key, type]) => [`bull:${name}:${key}`, type] as const);
   return {

@@ -1,6 +1,5 @@
 import type { Report } from './report.ts';
 
-/** A format of reports. */
 export interface ReportFormat {
   /** Endings of file names. */
   readonly endings: readonly string[];

@@ -30,7 +30,6 @@ interface Gathering {
   rows: Buffer;
   /** Number of bytes used in `rows`. */
   bytes: number;
-  /** Number of rows. */
   rowCount: number;
   uuids: string[];
   /**

@@ -57,7 +57,6 @@ export interface FormatOptions {
   readonly info?: ((message: string) => void) | undefined;
 }
 
-/** Options of a destination. */
 export interface DestinationOptions extends FormatOptions {
   /**
    * True if changes that someone made to the output are accepted instead of reported as errors: for example, missing
@@ -129,7 +128,6 @@ export type OpenRows = (head: AsyncIterable<Buffer>, options: FormatOptions) => 
 export interface RowBatch {
   /** Bytes of the rows, valid until the commit has ended. */
   readonly rows: Buffer;
-  /** Number of rows. */
   readonly rowCount: number;
   /**
    * Uuids to mark as finished, and the end of each one's row in `rows`; -1 if its row is not in this batch.

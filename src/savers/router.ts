@@ -33,7 +33,6 @@ export interface SaveSummary {
   readonly restFile: string;
 }
 
-/** Options of a router. */
 export interface RouterOptions {
   readonly all?: boolean | undefined;
   readonly widen?: boolean | undefined;

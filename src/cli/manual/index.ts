@@ -9,7 +9,6 @@ import { overviewPage } from './overview.ts';
 export type { Edition } from './man-page.ts';
 export { optionsTable } from './markdown.ts';
 
-/** Man page. */
 export interface ManPage {
   /** Path below the folder of the manual, such as `man1/task-load.1`. */
   readonly path: string;

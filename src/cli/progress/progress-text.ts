@@ -20,7 +20,7 @@ export interface ShownProgressOptions {
   /** Name of the stage. */
   readonly name: string;
   readonly mode: ProgressMode;
-  /** Undefined if nothing is to be drawn. */
+  /** Undefined if progress is not drawn. */
   readonly terminal: Terminal | undefined;
   /** Writes a line to stderr. */
   readonly warn: (message: string) => void;

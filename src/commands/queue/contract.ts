@@ -4,10 +4,8 @@ import type { Rejects } from '../../core/text/rejects.ts';
 import type { Queue } from '../../queues/index.ts';
 import type { options } from './options.ts';
 
-/** Values of the options. */
 export type VerbValues = OptionValues<typeof options>;
 
-/** Context of a verb. */
 export interface VerbContext {
   readonly queues: readonly Queue[];
   /** Place of the queues, for messages. */

@@ -20,7 +20,7 @@ export interface Io {
   info(message: string): void;
   /**
    * Shows progress from now to the end of the stage.
-   * @param read called a few times a second at most, so that records cost nothing
+   * @param read called a few times per second at most, so that progress costs no time per record
    */
   progress(read: () => Progress, total?: Total): void;
   /**

@@ -3,7 +3,6 @@ import { messageOf, TaskpipeError } from '../base/errors.ts';
 /** Library of JMESPath, which is loaded on demand. */
 type Jmespath = Pick<typeof import('@jmespath-community/jmespath'), 'compile' | 'TreeInterpreter'>;
 
-/** Compiled expression. */
 export type CompiledExpression = ReturnType<Jmespath['compile']>;
 
 /**

@@ -34,7 +34,6 @@ function isOurs(name: string): boolean {
   return OURS.has(name.toLowerCase().replace(/_+$/, ''));
 }
 
-/** Returns the column of an attribute. */
 export function columnOf(attribute: string): string {
   return isOurs(attribute) ? `${attribute}_` : attribute;
 }

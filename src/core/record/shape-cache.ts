@@ -1,6 +1,6 @@
 import { type LeafValues, Shape } from './json-shape.ts';
 
-/** One of this many records that match no shape becomes a shape: a short run makes none. */
+/** Number of records without a known shape of which one is made into a shape, so that a short run makes none. */
 const PATIENCE = 16;
 /** Number of cached shapes. */
 const KNOWN = 4;

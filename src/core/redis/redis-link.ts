@@ -237,7 +237,7 @@ class Link implements RedisLink {
   }
 
   /**
-   * Finds out why there is no connection, such as the wrong protocol.
+   * Finds the reason for a failed connection, such as the wrong protocol.
    * @param error reported if nothing is found
    */
   async #probe(error?: unknown): Promise<void> {

@@ -110,8 +110,8 @@ export function tlsReason(error: unknown, address: RedisAddress): string | undef
 const REFUSAL = /^-((?:DENIED|ERR max number of clients)[^\r\n]*)/;
 
 /**
- * Finds out why there is no connection: the server speaks TLS although the url says that it does not, or the reverse,
- * the handshake fails, or the server reports the reason. No credentials are sent.
+ * Finds the reason for a failed connection: the server speaks TLS although the url says that it does not, or the
+ * reverse, the handshake fails, or the server reports the reason. No credentials are sent.
  * @param within time for an answer, in milliseconds
  * @returns an error with the remedy; undefined if it is something else
  */

@@ -1,6 +1,5 @@
 import { TaskpipeError } from '../base/errors.ts';
 
-/** Host and port. */
 interface HostPort {
   readonly host: string;
   readonly port: number;

@@ -10,7 +10,6 @@ export interface RowTrouble {
   readonly lines?: number | undefined;
 }
 
-/** One row. */
 export class Row {
   /** Cells of the row; none for a blank line. Ignore them if the row has a fault. */
   readonly cells: readonly string[];

@@ -167,7 +167,6 @@ export function isOver(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
 
-/** Returns the fault of a line that is too long. */
 export function tooLong(maxLine: number): LineFault {
   return { code: 'LONG', message: `the line is longer than ${maxLine} bytes (--max-line)`, text: '' };
 }

@@ -11,7 +11,7 @@ import { outcomeOfEnd } from './flow-outcome.ts';
 /** Failures of a flow before its first atom. */
 const NOT_BEGUN: readonly unknown[] = ['INPUT', 'FLOW'];
 
-/** Run to revert, or the outcome if there is nothing to revert or it cannot be. */
+/** Run to revert, or the outcome if there is nothing to revert or a revert is impossible. */
 export type ToRevert = { readonly storage: Storage } | { readonly outcome: Outcome };
 
 /** Sources of a run that is reverted. */

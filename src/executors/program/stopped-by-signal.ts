@@ -1,4 +1,3 @@
-/** End of a process. */
 export interface ProcessEnd {
   readonly exit: number | null;
   readonly signal: string | null;

@@ -9,7 +9,6 @@ export type DrawnShape =
   | { readonly kind: 'flow'; readonly id: string; readonly label: string }
   | { readonly kind: 'end' };
 
-/** End of an arrow. */
 export interface ArrowEnd {
   /** Node or frame. */
   readonly id: string;

@@ -3,7 +3,6 @@ import { ioError } from '../../core/base/errors.ts';
 import type { FlowChange } from '../run/atom-storage.ts';
 import { type RunEnds, runKey } from './run-ends.ts';
 
-/** Line of a log. */
 interface LogLine {
   readonly bytes: Buffer;
   /** Offset in the file, in bytes. */

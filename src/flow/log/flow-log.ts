@@ -11,7 +11,6 @@ import { RunEnds } from './run-ends.ts';
 
 export type { FlowLog, KeptFlow, RunEnd } from './flow-log-file.ts';
 
-/** Options of a log. */
 export interface FlowLogOptions {
   /** Size in bytes from which a log that is written is compacted. Default 64 MB. */
   readonly compactAt?: number | undefined;

@@ -11,7 +11,6 @@ export interface NumberedFlow {
   readonly flow: Flow;
   /** Number of the flow; its retry controller has the same. */
   readonly start: number;
-  /** Numbers of its parts. */
   readonly parts: readonly number[];
   /** Number after the last flow or atom in it. */
   readonly end: number;
@@ -73,7 +72,7 @@ export class PartTree {
     }
   }
 
-  /** Returns true if something with a number from `start` to before `end` provides a name. */
+  /** Returns true if an atom or flow with a number from `start` to before `end` provides a name. */
   provides(name: string, start: number, end: number): boolean {
     const all = this.#providers.get(name);
     if (all === undefined) return false;

@@ -15,7 +15,6 @@ export interface CallOptions extends CallLimits {
   readonly onCall: ((call: CallTime) => void) | undefined;
 }
 
-/** Call that has ended. */
 export interface EndedCall {
   readonly index: number;
   readonly isRevert: boolean;

@@ -18,7 +18,6 @@ import { type OutputFile, openOutput } from './output-file.ts';
 import { mayTearHeader, recover, recoverHead } from './recover.ts';
 import { checkMarkable, OutputRun, readMark } from './run-mark.ts';
 
-/** Options of a file destination. */
 export interface FileOptions extends DestinationOptions {
   readonly openRows: OpenRows;
   /** Called with the uuid of each existing row, unless a seal in the ledger verifies the rows. */

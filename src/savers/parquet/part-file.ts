@@ -73,7 +73,6 @@ function partError(path: string, error: unknown): unknown {
   );
 }
 
-/** Returns the bytes of a part. */
 function bytesOf(columns: readonly PartColumn[]): Buffer {
   const bytes = new ByteWriter();
   const elements = columns.map(elementOf);

@@ -3,7 +3,6 @@ import { minify } from '../../core/record/json-text.ts';
 import { COLUMN_TYPES, type ColumnKind, type OwnKind } from '../../core/record/run-columns.ts';
 import { type Cell, identifier } from '../../core/storage/sqlite-database.ts';
 
-/** A column of a table. */
 export interface TableColumn {
   readonly name: string;
   readonly kind: ColumnKind;

@@ -2,7 +2,6 @@ import { STATES } from '../store/stored-record.ts';
 
 /* Schemas of the requests and answers of the API, as JSON Schema 2020-12 (OpenAPI 3.1). */
 
-/** A schema. */
 export type ApiSchema = Readonly<Record<string, unknown>>;
 
 const ID = '7c6c4290-2f4b-4d0e-9c93-0a4f3c0b9d11';

@@ -15,7 +15,6 @@ export interface Submission {
   readonly stack: string | null;
 }
 
-/** A task in a list. */
 export interface ListedTask extends Submission {
   readonly error: { readonly code: string; readonly message: string } | undefined;
   readonly attempts: number | undefined;

@@ -13,7 +13,6 @@ export const STATES = [
 
 export type ServeState = (typeof STATES)[number];
 
-/** Returns whether a state is final. */
 export function isFinal(state: string): boolean {
   return state !== 'PENDING' && state !== 'RUNNING';
 }

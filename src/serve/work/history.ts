@@ -7,7 +7,6 @@ const COUNT = 120;
 /** Maximum number of durations to keep for an interval, for its median. */
 const KEPT = 256;
 
-/** An interval. */
 interface Interval {
   readonly number: number;
   finished: number;
@@ -15,7 +14,6 @@ interface Interval {
   readonly durations: number[];
 }
 
-/** An end of a task. */
 export interface TaskEnd {
   /** Time in milliseconds since 1970. */
   readonly at: number;

@@ -25,7 +25,6 @@ export interface StateChange {
   readonly state: ServeState;
 }
 
-/** Events of a service. */
 interface ServiceEvents {
   change: [StateChange];
   /** A task has ended, with its result. */

@@ -6,7 +6,6 @@ import { logName } from '../../executors/module/logger.ts';
 /** Maximum size of a piece of a log in an answer, in bytes. */
 const SHOWN = 1024 * 1024;
 
-/** Piece of a log. */
 export interface LogPiece {
   readonly log: string;
   /** Offset of its end in the file, in bytes: the `from` of the next piece. */

@@ -5,7 +5,6 @@ import type { ChildQueue } from './child-queue.ts';
 import type { ExecCounts } from './contract.ts';
 import type { Spool } from './spool.ts';
 
-/** Options of `Children`. */
 export interface ChildrenOptions {
   /** File that keeps added tasks for another run. Default: none, they are only in memory. */
   readonly spool?: Spool | undefined;

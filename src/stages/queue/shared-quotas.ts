@@ -18,7 +18,6 @@ export interface SharedQuotas {
   readonly queues: Pick<Queues, 'charge' | 'correct'>;
   readonly quotas: readonly Quota[];
   readonly model: CostModel;
-  /** Returns the lane of a task. */
   readonly laneOf: (task: Task) => string;
   /** Signal at which attempts that still wait end as PENDING. */
   readonly stopping: AbortSignal;

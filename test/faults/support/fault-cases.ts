@@ -4,7 +4,6 @@ import { alike, type FaultCase } from './fault-case.ts';
 import type { Places } from './fault-servers.ts';
 import { trackerAnswers } from './tracker-answers.ts';
 
-/** Returns all cases. */
 export function faultCases(places: Places): FaultCase[] {
   return [...faultAnswers(), ...trackerAnswers(), ...redirects(places), ...elsewhere(places)];
 }

@@ -52,7 +52,6 @@ export function recordOf(line: string, levels = 64): Pick<Judged, 'text' | 'fiel
   }
 }
 
-/** Judges a line as a task. */
 export function judgeTask(line: string): Partial<Judged> | undefined {
   const record = recordOf(line);
   const uuid = own(record?.fields ?? {}, 'uuid');

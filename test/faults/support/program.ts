@@ -7,7 +7,6 @@ import { root } from '../../support/run.ts';
 export interface Program {
   /** Value of `env` for `sh` and `startPipeline`: its executables come first in PATH. */
   readonly env: Readonly<Record<string, string>>;
-  /** Imports its library. */
   library(): Promise<typeof import('../../../src/index.ts')>;
 }
 

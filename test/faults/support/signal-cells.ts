@@ -37,12 +37,10 @@ export const CODES: Readonly<Record<Event, number>> = {
   'reader gone': 141,
 };
 
-/** Returns the signal of an event. */
 export function signalOf(event: Event): NodeJS.Signals {
   return (/SIG\w+/.exec(event)?.[0] ?? 'SIGPIPE') as NodeJS.Signals;
 }
 
-/** Returns all cells. */
 export function signalCells(): Cell[] {
   const signals = EVENTS.filter((event) => event !== 'reader gone');
   return [
@@ -72,7 +70,6 @@ const WAITING: Readonly<Record<Cell['name'], string>> = {
 /** Module that never returns, in the file that `commandOf` names. */
 export const LOOP = 'export default (task) => { if (task.uuid !== "t0") for (;;); };\n';
 
-/** Returns the command of a cell. */
 export function commandOf({ name, mood, event }: Cell): readonly string[] {
   const grace = event === 'second SIGINT' ? ' --grace 1h' : ' --grace 200ms';
   if (mood === 'waiting') return WAITING[name].split(' ');

@@ -63,7 +63,7 @@ export class LaneTurns {
     }
   }
 
-  /** Returns the earliest time that something waits for; infinity if nothing waits. */
+  /** Returns the earliest time for which a lane or a job waits; infinity if none waits. */
   nextTime(now: number): number {
     let at = this.#delayed.at(-1)?.at ?? Number.POSITIVE_INFINITY;
     for (const lane of this.#timed) at = Math.min(at, now + lane.wait(now));

@@ -60,9 +60,9 @@ export class Lane extends Fifo<Job> {
   delayed = 0;
   /** Number of jobs of tasks of this lane that have moved to another one. */
   away = 0;
-  /** Time before which nothing starts. */
+  /** Time before which no job starts. */
   pausedUntil = 0;
-  /** Time before which nothing starts, because a limit of this run is used up; 0 if some of it was given back. */
+  /** Time before which no job starts, because a limit of this run is used up; 0 if a part of it was refunded. */
   heldUntil = 0;
   /** Exponent of the next pause for which the server names no time. */
   refusals = 0;
@@ -94,8 +94,8 @@ export class Lane extends Fifo<Job> {
   }
 
   /**
-   * Starts nothing for a time, because a limit of the server is used up. The server refused no request, so no limit
-   * is lowered.
+   * Starts no job for a time, because a limit of the server is used up. The server refused no request, so no limit is
+   * lowered.
    */
   hold(now: number, milliseconds: number): void {
     this.pausedUntil = Math.max(this.pausedUntil, now + milliseconds);

@@ -6,7 +6,6 @@ import type { Login } from './login.ts';
 import { accountFor, parseNetrc } from './netrc.ts';
 import { readSecretFile, readSecretObject } from './secret-file.ts';
 
-/** Logins by host. */
 export interface HostLogins {
   /** Returns the login for a target. @param isNamed whether the file must name its host */
   of(target: Target, isNamed: boolean): Login | undefined;

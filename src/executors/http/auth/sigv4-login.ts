@@ -14,7 +14,6 @@ import { readSecretFile } from './secret-file.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Credentials of AWS. */
 interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;

@@ -50,7 +50,7 @@ export class NextWatch {
     this.#isFound ||= last !== undefined && text.includes(`"${last}"`);
   }
 
-  /** Returns the message for the end of a run; undefined if the expression found something, or nothing was asked. */
+  /** Returns the message for the end of a run; undefined if the expression found a page, or was never evaluated. */
   message(): string | undefined {
     if (this.#isFound || !this.#hasAnswers) return undefined;
     const expression = this.#expression;

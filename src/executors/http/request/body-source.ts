@@ -6,7 +6,6 @@ import { compilePath } from './file-path.ts';
 import { formSource } from './form-fields.ts';
 import { type BodySource, TYPES } from './request-body.ts';
 
-/** Options that have a body. */
 export interface BodyOptions {
   readonly data?: string | undefined;
   readonly form?: readonly string[] | undefined;

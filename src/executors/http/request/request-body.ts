@@ -4,7 +4,6 @@ import { minify } from '../../../core/record/json-text.ts';
 import type { Failure, Task } from '../../../core/record/task.ts';
 import { formOf, type Given, given, isForm, objectText, wellFormed } from './params.ts';
 
-/** Body of a request. */
 export interface RequestBody {
   readonly text: string;
   /** Bytes that are sent instead of the text. */

@@ -2,8 +2,8 @@
 export type Jmespath = typeof import('@jmespath-community/jmespath');
 
 /**
- * Adds the functions that the language lacks: `uri_encode(text or number)`, as `encodeURIComponent`. It uses nothing from outside
- * itself, since threads run its source.
+ * Adds the functions that the language lacks: `uri_encode(text or number)`, as `encodeURIComponent`. It refers to no
+ * outer variables, because threads run its source.
  */
 export function addFunctions(library: Jmespath): void {
   library.registerFunction(

@@ -19,7 +19,6 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 
-/** Rules for retries. */
 export interface RetryRules {
   /** Returns whether a status may be temporary. */
   readonly isRetried: (status: number) => boolean;

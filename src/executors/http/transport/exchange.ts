@@ -27,7 +27,6 @@ const MAX_SKIPPED = 65_536;
 /** Time to wait for the rest of the body of a redirect, in milliseconds. Then its connection is closed. */
 const SKIP_TIME = 1000;
 
-/** Limits of an exchange. */
 export interface ExchangeLimits {
   /** Longest body as received, in bytes. */
   readonly maxBody: number;

@@ -22,7 +22,6 @@ const LOADING = 30_000;
 /** Time that a thread has to close, in milliseconds. */
 const CLOSING = 1000;
 
-/** Options of all threads. */
 export interface ThreadsOptions {
   readonly module: ModuleOptions;
   readonly count: number;

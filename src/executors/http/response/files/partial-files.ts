@@ -172,7 +172,7 @@ export class PartialFiles {
     if (lock === undefined) return;
     this.#lock = undefined;
     await rm(join(this.#folder, 'lock'), { force: true }).catch(() => {});
-    await rmdir(this.#folder).catch(() => {}); // unless something is left in it
+    await rmdir(this.#folder).catch(() => {}); // unless a file is left in it
     closeSync(lock);
   }
 }
