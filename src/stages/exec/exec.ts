@@ -153,7 +153,7 @@ class ExecStage {
   }
 
   #openBatcher(): Batcher | undefined {
-    const { batch, jobs = DEFAULTS.jobs, retries = DEFAULTS.retries, limits } = this.#options;
+    const { batch, jobs = DEFAULTS.jobs, retries = DEFAULTS.retries } = this.#options;
     if (batch === undefined) return undefined;
     const options = { ...this.#options, ...{ batch, jobs, retries }, rate: this.#rate };
     return new Batcher(this.#executor, options, {
@@ -168,10 +168,6 @@ class ExecStage {
         this.#options.limits?.ended(job, undefined);
         this.#giveBack(job);
       },
-      // The next call stands for the task in the forecast, as a retry does.
-      spent: (job, outcome) => limits?.ended(job, { ...outcome, retry: {} }),
-      charge: (call, now, isAlone) => limits?.waitAgain(call, now, isAlone) ?? 0,
-      givenUp: (call) => limits?.waitsNoMore(call),
       freed: () => this.#startJobs(),
       failed: this.#onError,
     });
