@@ -1,14 +1,4 @@
-import {
-  choice,
-  count,
-  duration,
-  flag,
-  path,
-  size,
-  text,
-  value,
-  values,
-} from '../../core/options/declare.ts';
+import { count, duration, flag, path, text, value, values } from '../../core/options/declare.ts';
 import type { LibraryOptions } from '../../core/options/library-options.ts';
 import {
   InvalidValue,
@@ -22,13 +12,14 @@ import { compileTemplate } from '../../core/record/template.ts';
 import type { Setting } from '../contract.ts';
 import { authOptions } from './auth/auth-options.ts';
 import { pageOptions } from './pages/page-options.ts';
+import { cacheOptions } from './replay/cache-options.ts';
 import { bodyOptions } from './request/body-options.ts';
 import { METHODS, toMethod } from './request/build-request.ts';
-import type { BodyMode } from './response/body.ts';
-import { compileRegex, compileStatuses } from './response/expect.ts';
+import { answerOptions } from './response/answer-options.ts';
+import { compileStatuses } from './response/expect.ts';
 import { retryOptions } from './response/retry-options.ts';
 import { quotaHeaderOptions } from './response/told-limits.ts';
-import { toNetworks, toServers } from './transport/names/addresses.ts';
+import { nameOptions } from './transport/names/name-options.ts';
 import { routeOptions } from './transport/routes/route-options.ts';
 
 /** Default of `--timeout`, in milliseconds: 30 s. */
@@ -42,10 +33,6 @@ const MAX_UNPACKED: number = 1024 * 1024 * 1024;
 
 /** Default of `--max-retry-after`, in milliseconds: 1 h. */
 export const MAX_AFTER = 3_600_000;
-
-const CACHE_MODES = ['auto', 'record', 'replay', 'refresh'] as const;
-
-const BODY_MODES: readonly BodyMode[] = ['auto', 'text', 'json', 'base64', 'none'];
 
 /** Help of `--http`, after its options. */
 export const httpHelp: string = [
@@ -127,61 +114,9 @@ export const httpOptions = {
   ...retryOptions,
   ...quotaHeaderOptions,
   ...pageOptions,
-  /** JMESPath expression that must be true of the body. */
-  expectJson: text('JMESPath expression that must be true of the body', {
-    placeholder: 'EXPR',
-    details:
-      'null, false and empty values are false, 0 is true. The task fails with EXPECT_JSON, and is not retried.',
-  }),
-  /** Expression that the text of the body must match. */
-  expectBody: value('regular expression that the text of the body must match', '/RE/', compileRegex),
-  /** Form of the body in the result. Default `auto`: by content type. */
-  body: value(
-    'form of the body in the result; auto decides by content type',
-    BODY_MODES.join('|'),
-    toBodyMode,
-    {
-      default: 'auto' as BodyMode,
-      choices: BODY_MODES,
-      details:
-        'auto keeps JSON as "json", text as "text" and everything else as "base64". json fails a task whose body is not JSON; none discards the body.',
-    },
-  ),
-  /** Folder for bodies, one file each, or a path with attributes, such as `pdfs/{sku}.{result.type}`. */
-  bodyDir: {
-    ...path('write bodies to files in this folder, or to files named by attributes, as in pdfs/{sku}.pdf', {
-      placeholder: 'DIR',
-      details:
-        'In a folder, a file is named after the uuid of its task, so a later run replaces it, with an extension by content type. A name made of attributes is written once: a task whose file belongs to another task fails with FILE_TAKEN. {result.type} is the extension. A body of more than 1 MB that breaks off is continued by the next attempt or run. The result has "file", "bytes" and "sha256". The file is complete and on disk before the record is written.',
-    }),
-    parse: toBodyDir,
-  },
-  /** Largest body in bytes, both as received and decompressed. Default 16 MiB; for bodies in files, 1 GiB decompressed. */
-  maxBody: size('largest body, both as received and decompressed', {
-    defaultText: '16MB; for files 1GB decompressed, otherwise none',
-  }),
-  /** Keeps the response headers in the result. */
-  headers: flag('keep the response headers in the result'),
+  ...answerOptions,
   ...routeOptions,
-  /** DNS servers, such as `1.1.1.1,[::1]:5353`. Default: those of the system. */
-  resolver: value(
-    'DNS servers to use, such as 1.1.1.1,[::1]:5353; default: those of the system',
-    'LIST',
-    toResolver,
-    {
-      details:
-        'Names are looked up without blocking, and remembered for as long as DNS allows. The hosts file and search domains apply. Names without a dot are left to the system.',
-    },
-  ),
-  /** Accepts any TLS certificate. */
-  insecure: flag('accept any TLS certificate'),
-  /** Refuses private and local addresses, also after redirects. Of proxies, only `socks5://` can be combined with it. */
-  denyPrivate: flag('refuse private and local addresses, also after redirects', {
-    details:
-      'For urls from people you do not trust. The address that a name resolves to is checked when the connection is made, so a name that changes its address does not get around it. All special-purpose ranges of IANA are refused, also inside IPv6. Of proxies, only socks5:// can be used with it: this process then chooses the addresses.',
-  }),
-  /** Exceptions to `denyPrivate`: addresses and networks such as `10.1.0.0/16,::1`. */
-  allowAddress: value('exceptions to --deny-private, such as 10.1.0.0/16,::1', 'LIST', toAddresses),
+  ...nameOptions,
   /** Value of the `User-Agent` header. Default `taskpipe`. */
   userAgent: text('value of the User-Agent header', { defaultText: 'taskpipe/VERSION' }),
   /** Obeys robots.txt. */
@@ -195,18 +130,7 @@ export const httpOptions = {
   cookies: path('keep cookies in this file, in the format of curl', {
     details: 'It is read at the start and written at the end of the run, readable only by its owner.',
   }),
-  /** Folder of a cache. */
-  cache: path('keep responses in this folder for as long as HTTP allows', {
-    placeholder: 'DIR',
-    details:
-      'A private cache (RFC 9111) that several runs may share. Stale responses are revalidated. Delete the folder to empty it.',
-  }),
-  /** Way in which the cache is used. Default `auto`. */
-  cacheMode: choice('way to use --cache', CACHE_MODES, {
-    default: 'auto',
-    details:
-      'auto is a cache by RFC 9111. record keeps every answer, whatever its headers say, and asks the server only for what is not recorded, or was answered with 408, 425, 429 or 5xx. refresh asks for everything again. replay never touches the network: what is not recorded fails with NOT_RECORDED, and nothing is retried. An answer belongs to its method, url, body and credentials.',
-  }),
+  ...cacheOptions,
   /** Number of connection failures in a row after which a host is given up. */
   hostErrors: count('give up on a host after N connection failures in a row'),
   /** JMESPath of the items of an answer to a batch. Default: the answer itself. */
@@ -298,31 +222,7 @@ function toHeaderName(typed: string): string {
   return typed;
 }
 
-/** Checks a folder, or a path with attributes. @throws {InvalidValue} */
-function toBodyDir(typed: string): string {
-  if (typed === '') throw new InvalidValue('must be a path');
-  if (compileTemplate(typed).names.length > 0 && /(^|\/)\.{0,2}$/.test(typed))
-    throw new InvalidValue('must end with the name of a file, as in pdfs/{sku}.pdf');
-  return typed;
-}
-
 function toStatuses(typed: string): string {
   compileStatuses(typed);
   return typed;
-}
-
-function toAddresses(typed: string): string {
-  toNetworks(typed);
-  return typed;
-}
-
-function toResolver(typed: string): string {
-  toServers(typed);
-  return typed;
-}
-
-function toBodyMode(typed: string): BodyMode {
-  const mode = BODY_MODES.find((one) => one === typed);
-  if (mode === undefined) throw new InvalidValue(`must be one of ${BODY_MODES.join(', ')}`);
-  return mode;
 }

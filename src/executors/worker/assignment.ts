@@ -74,3 +74,8 @@ export interface WorkerSetup {
   said(words: string): void;
   died(death: Death): void;
 }
+
+/** Returns the oldest of the tasks that a worker has. */
+export function oldestOf(assignments: ReadonlyMap<string, Assignment>): Assignment | undefined {
+  return assignments.values().next().value;
+}

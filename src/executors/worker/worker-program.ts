@@ -1,16 +1,14 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { systemCode } from '../../core/base/errors.ts';
-import type { RecordReject } from '../../core/record/ndjson.ts';
-import { missedTime } from '../../core/schedule/missed-time.ts';
 import { type LineFault, readLines } from '../../core/text/lines.ts';
 import { pacedChunks } from '../program/paced-reading.ts';
 import { MERCY, signalGroup } from '../program/process-group.ts';
 import { startFault } from '../program/start-faults.ts';
-import type { Assignment, Death, WorkerSetup } from './assignment.ts';
-import { BatchReader, batchOf, ECHO } from './batch-form.ts';
+import { AnswerReader } from './answer-reader.ts';
+import { type Assignment, type Death, oldestOf, type WorkerSetup } from './assignment.ts';
+import { OldestTimeout } from './oldest-timeout.ts';
 import { Prefetch } from './prefetch.ts';
 import { readSpeech } from './stderr-log.ts';
-import { ownerOf, parseAnswer } from './worker-answer.ts';
 
 /** Time to read the last output of a dead worker, in milliseconds: its children may hold its pipes. */
 const LAST = 1000;
@@ -25,12 +23,10 @@ export class WorkerProcess {
   readonly #prefetch: Prefetch;
   /** Tasks that it has, by uuid, the oldest first. */
   readonly #assignments = new Map<string, Assignment>();
-  /** Reader of answers for batches. */
-  readonly #batches: BatchReader | undefined;
+  readonly #answers: AnswerReader;
+  readonly #timeout: OldestTimeout;
   #unsent = '';
   #isBlocked = false;
-  /** Time since which the oldest task is the oldest: one that waits behind another is not being worked on. */
-  #oldestSince = 0;
   /** Time when it was last idle, or answered. */
   #lastAnswer = 0;
   #hasAnswered = false;
@@ -41,8 +37,6 @@ export class WorkerProcess {
   #isEnded = false;
   #cause: Death['cause'];
   #lastWords = '';
-  #timer: NodeJS.Timeout | undefined;
-  #due = 0; // time for which the timer is set
   /** Runs until its first answer. */
   #silence: NodeJS.Timeout | undefined;
   /** Runs after it was asked to end. */
@@ -53,7 +47,12 @@ export class WorkerProcess {
   constructor(setup: WorkerSetup) {
     this.#setup = setup;
     this.#prefetch = new Prefetch(setup.perWorker, setup.batch);
-    this.#batches = setup.batchForm === undefined ? undefined : new BatchReader(setup.batchForm);
+    this.#answers = new AnswerReader(setup, this.#assignments);
+    this.#timeout = new OldestTimeout(
+      setup.timeout,
+      () => this.load === 0,
+      () => this.#endLate(),
+    );
     const [argv0 = '', ...args] = setup.call.words;
     const number = String(setup.number);
     const env = { ...setup.env, TASK_WORKER_NUMBER: number, TASK_SLOT: number };
@@ -88,9 +87,8 @@ export class WorkerProcess {
 
   send(assignment: Assignment): void {
     if (this.#assignments.size === 0) {
-      this.#oldestSince = performance.now();
-      this.#lastAnswer = this.#oldestSince;
-      if (this.#timer === undefined) this.#checkAfter(this.#oldestSince, this.#setup.timeout);
+      this.#lastAnswer = performance.now();
+      this.#timeout.begin(this.#lastAnswer);
       if (!this.#hasAnswered) this.#silence ??= setTimeout(() => this.#setup.silent(), SILENCE);
     }
     this.#assignments.set(assignment.task.uuid, assignment);
@@ -116,9 +114,13 @@ export class WorkerProcess {
 
   /** Ends it if it works on this task, as at its timeout. */
   cancel(assignment: Assignment): void {
-    if (firstOf(this.#assignments) !== assignment) return;
+    if (oldestOf(this.#assignments) === assignment) this.#endLate();
+  }
+
+  /** Ends it because its oldest task takes too long. */
+  #endLate(): void {
     this.#cause = 'timeout';
-    this.#late = assignment;
+    this.#late = oldestOf(this.#assignments);
     this.stop();
   }
 
@@ -149,7 +151,6 @@ export class WorkerProcess {
 
   async #watch(): Promise<void> {
     const { stdin, stderr } = this.#child;
-    const death = { exit: null as number | null, signal: null as string | null };
     stdin.on('error', () => {}); // its end is noticed elsewhere
     stdin.on('drain', () => {
       this.#isBlocked = false;
@@ -166,19 +167,16 @@ export class WorkerProcess {
       this.#isOver = true;
       setTimeout(() => this.#cutOff(), LAST).unref();
     });
-    const closed = new Promise<void>((resolve) => {
-      this.#child.on('close', (exit, signal) => {
-        Object.assign(death, { exit, signal });
-        resolve();
-      });
+    const closed = new Promise<Pick<Death, 'exit' | 'signal'>>((resolve) => {
+      this.#child.on('close', (exit, signal) => resolve({ exit, signal }));
     });
     await this.#listen();
-    await closed;
-    this.#end(death);
+    this.#end(await closed);
   }
 
   #end(how: Pick<Death, 'exit' | 'signal'>): void {
-    for (const timer of [this.#timer, this.#silence, this.#mercy]) clearTimeout(timer);
+    this.#timeout.clear();
+    for (const timer of [this.#silence, this.#mercy]) clearTimeout(timer);
     if (this.#mercy !== undefined) this.kill(); // its children had time to end, too
     this.#isOver = true;
     const left = [...this.#assignments.values()];
@@ -218,14 +216,12 @@ export class WorkerProcess {
   }
 
   #hear(lines: readonly string[], faults: ReadonlyMap<number, LineFault> | undefined): void {
-    const oldest = firstOf(this.#assignments);
+    const oldest = oldestOf(this.#assignments);
     let answers = 0;
     for (const [i, line] of lines.entries()) {
       const fault = faults?.get(i);
       if (fault?.code === 'LONG') this.#burst();
-      else if (this.#batches !== undefined) answers += this.#hearBatch(fault?.text ?? line) ? 1 : 0;
-      else if (fault !== undefined) answers += this.#refuse(fault.text, fault) ? 1 : 0;
-      else if (line !== '' && this.#hearLine(line)) answers++;
+      else if (this.#answers.take(line, fault)) answers++;
     }
     if (answers === 0) return;
     const now = performance.now();
@@ -233,84 +229,11 @@ export class WorkerProcess {
     clearTimeout(this.#silence);
     this.#prefetch.learn(answers, now - this.#lastAnswer);
     this.#lastAnswer = now;
-    if (firstOf(this.#assignments) !== oldest) this.#oldestSince = now;
-  }
-
-  /** Returns whether a line is an answer. */
-  #hearLine(line: string): boolean {
-    const answer = parseAnswer(line);
-    if (answer === undefined || 'code' in answer) return this.#refuse(line, answer);
-    const assignment = this.#assignments.get(answer.uuid);
-    if (assignment === undefined) {
-      this.#setup.said(`answered for a task that it does not have, or twice: ${JSON.stringify(answer.uuid)}`);
-      return false;
-    }
-    this.#assignments.delete(answer.uuid);
-    this.#setup.answered(assignment, answer);
-    return true;
-  }
-
-  /** Returns whether a line ends the answer for a batch. */
-  #hearBatch(line: string): boolean {
-    const oldest = firstOf(this.#assignments);
-    const isEcho = oldest?.task.line === line; // needs no parsing
-    const answer = isEcho ? ECHO : this.#batches?.take(line);
-    if (answer === undefined) return false;
-    if (typeof answer === 'string') return this.#refuse(answer, undefined);
-    const assignment = isEcho ? oldest : batchOf(answer, this.#assignments.values());
-    if (assignment === undefined) {
-      this.#setup.said('answered for a batch that it does not have, or twice');
-      return false;
-    }
-    this.#assignments.delete(assignment.task.uuid);
-    this.#setup.answeredBatch(assignment, answer);
-    return true;
-  }
-
-  /** Handles an invalid line. Returns whether it is the answer for a task, which fails. */
-  #refuse(line: string, fault: RecordReject | undefined): boolean {
-    const assignment = fault && ownerOf(line, fault, this.#assignments);
-    if (fault === undefined || assignment === undefined) {
-      const isText = fault === undefined || fault.code !== 'UTF8';
-      this.#setup.said(
-        isText ? `printed a line that is not an answer: ${line}` : `printed a line that is ${fault.message}`,
-      );
-      return false;
-    }
-    this.#assignments.delete(assignment.task.uuid);
-    this.#setup.refused(assignment, fault.message);
-    return true;
-  }
-
-  #checkAfter(now: number, milliseconds: number): void {
-    this.#due = now + milliseconds;
-    this.#timer = setTimeout(() => this.#checkTime(), milliseconds);
-  }
-
-  /** Ends it if its oldest task is over its timeout. */
-  #checkTime(): void {
-    this.#timer = undefined;
-    if (this.#assignments.size === 0) return;
-    const now = performance.now(); // once: the process may be suspended between any two lines
-    const { timeout } = this.#setup;
-    const missed = missedTime(this.#due, timeout, now);
-    if (missed > 0) this.#oldestSince = Math.max(this.#oldestSince, now + missed - timeout);
-    const rest = this.#oldestSince + timeout - now;
-    if (rest > 0) {
-      this.#checkAfter(now, Math.ceil(rest));
-      return;
-    }
-    this.#cause = 'timeout';
-    this.#late = firstOf(this.#assignments);
-    this.stop();
+    if (oldestOf(this.#assignments) !== oldest) this.#timeout.next(now);
   }
 }
 
 /** Returns whether a process has pipes: Node makes none if there are no descriptors left. */
 function hasPipes(child: Partial<ChildProcess>): boolean {
   return child.stdin !== undefined && child.stdin !== null;
-}
-
-function firstOf(errands: ReadonlyMap<string, Assignment>): Assignment | undefined {
-  return errands.values().next().value;
 }

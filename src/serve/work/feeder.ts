@@ -1,21 +1,19 @@
 import { messageOf } from '../../core/base/errors.ts';
 import type { Event } from '../../core/record/event.ts';
 import { Task } from '../../core/record/task.ts';
-import type { Submission } from '../store/queries.ts';
 import { failed, isFinal, stateOf } from '../store/stored-record.ts';
 import type { Store } from '../store/task-store.ts';
+import { InFlight, STUCK } from './in-flight.ts';
 import { patiently } from './patience.ts';
 import { type RunningTask, RunningTasks } from './running-tasks.ts';
 import { type FeederOptions, type ServedStage, StageDeath, type StageHooks } from './stage.ts';
 import { DEATHS, StageSuspects } from './stage-suspects.ts';
+import { WaitingTasks } from './waiting-tasks.ts';
 
 /** Delay before a stage that ended by itself is restarted, in milliseconds: the first one, and the maximum. */
 const RESTART = { first: 500, most: 30_000 };
 /** Maximum delay if tasks may have ended the stage, in milliseconds. */
 const SUSPECT_RESTART = 4000;
-/** Time that a cancelled task has to end, in milliseconds. Then the stage is replaced. */
-const STUCK = 5000;
-const BATCH = 500;
 /** Exit codes of a task-exec whose options, or the files and servers that they name, are not usable. */
 const REFUSALS: ReadonlySet<number | null> = new Set([2, 65, 74]);
 
@@ -29,40 +27,24 @@ export interface FeederHost {
   threw(uuid: string, stack: string): void;
 }
 
-/** A task that is in the stage, though its result is no longer wanted. */
-interface Abandoned {
-  /** Time by `performance.now()`. */
-  readonly since: number;
-  /** True if the work on it is to end now; otherwise its record comes when its turn does. */
-  readonly isUrgent: boolean;
-}
-
 /**
  * Driver of the stage: gives it waiting tasks as it has room, and passes its results on. If the stage ends, it is
  * restarted and gets the unfinished tasks again.
  */
 export class Feeder {
-  readonly running: RunningTasks;
   isStageUp = false;
   /** Reason for which the stage ended the last time. */
   trouble = '';
   readonly #store: Store;
   readonly #options: FeederOptions;
   readonly #host: FeederHost;
-  /** Tasks in flight in the stage. */
-  readonly #given = new Set<string>();
-  readonly #abandoned = new Map<string, Abandoned>();
+  readonly #inFlight: InFlight;
   readonly #suspects = new StageSuspects();
-  /** Tasks that were in flight when the stage first returned an unfinished one: it is ending. */
-  #last: Set<string> | undefined;
+  readonly #waiting: WaitingTasks;
   /** True if a task of the current stage has a result. */
   #hasReturned = false;
   #control: ServedStage | undefined;
   #isReplacing = false;
-  /** Sequence number of the last task that the stage got. */
-  #cursor = 0;
-  /** Set by `#rewind`: what was read before says nothing about the place. */
-  #hasRewound = false;
   /** Set by `poke`: the queue must be read again. */
   #hasNews = false;
   #wake: (() => void) | undefined;
@@ -75,7 +57,14 @@ export class Feeder {
     this.#store = store;
     this.#options = options;
     this.#host = host;
-    this.running = new RunningTasks(options.timeout, (uuid, task) => void this.#expire(uuid, task));
+    this.#waiting = new WaitingTasks(store, this.#suspects);
+    this.#inFlight = new InFlight(
+      new RunningTasks(options.timeout, (uuid, task) => void this.#expire(uuid, task)),
+    );
+  }
+
+  get running(): RunningTasks {
+    return this.#inFlight.running;
   }
 
   start(): void {
@@ -107,42 +96,25 @@ export class Feeder {
   /** Gives up a task that has its final state already: the stage need not go on with it. */
   abandon(uuid: string): void {
     this.#suspects.delete(uuid);
-    if (!this.#given.has(uuid)) return;
-    const task = this.running.get(uuid);
-    this.running.delete(uuid);
-    this.#abandon(uuid, task);
+    if (this.#inFlight.has(uuid)) this.#abandon(uuid, this.running.get(uuid));
   }
 
   #abandon(uuid: string, task: RunningTask | undefined): void {
-    const isUrgent = task !== undefined && !task.isWaiting;
-    this.#abandoned.set(uuid, { since: performance.now(), isUrgent });
+    this.#inFlight.abandon(uuid, task);
     this.#control?.cancel?.(uuid);
   }
 
   /** Finds work that blocks the stage, and replaces a stage that does not give up a task. To be called now and then. */
   checkStuck(): void {
+    if (this.#isReplacing) return;
     const since = this.#control?.blockedSince?.();
-    if (since !== undefined) this.#findBlocker(since);
-    this.#replaceStuck();
-  }
-
-  /** Notes the start of a task that blocks the stage before that could report it: tasks start in their order. */
-  #findBlocker(since: number): void {
-    if (this.#isReplacing || this.running.size > 0 || this.#abandoned.size > 0) return;
-    const [uuid] = this.#given;
-    if (uuid !== undefined) this.#began(uuid, 1, since);
-  }
-
-  #replaceStuck(): void {
-    if (this.#isReplacing || this.#control?.replace === undefined) return;
-    const since = performance.now() - STUCK;
-    for (const [uuid, abandoned] of this.#abandoned) {
-      if (!abandoned.isUrgent || abandoned.since > since) continue;
-      this.#options.warn(`task ${uuid} was given up and does not end; the stage that runs it is replaced`);
-      this.#isReplacing = true;
-      this.#control.replace();
-      return;
-    }
+    const blocker = since === undefined ? undefined : this.#inFlight.blocker();
+    if (blocker !== undefined) this.#began(blocker, 1, since);
+    const stuck = this.#inFlight.stuck();
+    if (stuck === undefined || this.#control?.replace === undefined) return;
+    this.#options.warn(`task ${stuck} was given up and does not end; the stage that runs it is replaced`);
+    this.#isReplacing = true;
+    this.#control.replace();
   }
 
   get #isStopping(): boolean {
@@ -190,9 +162,8 @@ export class Feeder {
       onBroken(error);
       return false;
     }
-    const inFlight = this.#last ?? this.#given;
-    const suspects = [...inFlight].filter((uuid) => !this.#abandoned.has(uuid));
-    const blame = this.#suspects.blame(suspects, inFlight.size, wasReady === true);
+    const { count, wanted } = this.#inFlight.atDeath();
+    const blame = this.#suspects.blame(wanted, count, wasReady === true);
     this.trouble += blame.words;
     warn(`${this.trouble}; it is started again`);
     try {
@@ -201,7 +172,7 @@ export class Feeder {
     } catch (fault) {
       warn(messageOf(fault));
     }
-    return suspects.length > 0;
+    return wanted.length > 0;
   }
 
   /** Fails a task that killed the stage. */
@@ -219,19 +190,10 @@ export class Feeder {
     this.isStageUp = false;
     this.#generation = -1; // the generator of the ended stage takes no more tasks
     this.poke();
-    this.running.clear();
-    this.#given.clear();
-    this.#last = undefined;
-    this.#abandoned.clear();
+    this.#inFlight.clear();
     this.#control = undefined;
     this.#isReplacing = false;
-    this.#rewind();
-  }
-
-  /** Lets the queue be read again from its start, also if a read is under way. */
-  #rewind(): void {
-    this.#cursor = 0;
-    this.#hasRewound = true;
+    this.#waiting.rewind();
   }
 
   readonly #hooks: StageHooks = {
@@ -244,44 +206,29 @@ export class Feeder {
   #hear({ uuid, flow, state, attempt = 1, stack }: Event): void {
     if (flow !== undefined) return;
     if (state === 'RUNNING') this.#began(uuid, attempt);
-    else if (state === 'RETRYING') {
-      const task = this.running.get(uuid);
-      if (task !== undefined) task.isWaiting = true;
-    } else if (state === 'FAILURE' && stack !== undefined && !this.#abandoned.has(uuid))
+    else if (state === 'RETRYING') this.#inFlight.waits(uuid);
+    else if (state === 'FAILURE' && stack !== undefined && !this.#inFlight.isAbandoned(uuid))
       this.#host.threw(uuid, stack);
   }
 
   #began(uuid: string, attempt: number, since: number = performance.now()): void {
-    if (!this.#given.has(uuid) || this.#abandoned.has(uuid)) return;
-    const task = this.running.get(uuid);
-    if (task !== undefined) {
-      task.attempts = attempt;
-      task.isWaiting = false;
-      return;
-    }
-    this.running.add(uuid, attempt, since);
-    this.#host.began(uuid);
+    if (this.#inFlight.began(uuid, attempt, since)) this.#host.began(uuid);
   }
 
   /** Passes on the records that came out of the stage. */
   async #came(tasks: readonly Task[]): Promise<void> {
-    const wanted = tasks.filter(({ uuid }) => !this.#abandoned.has(uuid));
+    const wanted = tasks.filter(({ uuid }) => !this.#inFlight.isAbandoned(uuid));
     if (wanted.length > 0) await patiently(this.#options, () => this.#host.keep(wanted));
     for (const { uuid, fields } of tasks) {
-      if (isFinal(stateOf(fields))) this.#finished(uuid);
-      else this.#last ??= new Set(this.#given);
-      this.#given.delete(uuid);
-      this.running.delete(uuid);
-      if (this.#abandoned.delete(uuid)) this.#rewind(); // it may have been submitted again meanwhile
+      const isEnded = isFinal(stateOf(fields));
+      if (isEnded) {
+        this.#hasReturned = true;
+        this.#suspects.survived(uuid);
+      }
+      // One that was given up may have been submitted again meanwhile.
+      if (this.#inFlight.returned(uuid, isEnded)) this.#waiting.rewind();
     }
     this.poke();
-  }
-
-  /** Notes that the stage has survived a task. */
-  #finished(uuid: string): void {
-    this.#hasReturned = true;
-    this.#last?.delete(uuid);
-    this.#suspects.survived(uuid);
   }
 
   /** Fails a task whose time is over. */
@@ -302,8 +249,9 @@ export class Feeder {
   async *#tasks(generation: number): AsyncGenerator<readonly Task[]> {
     while (!this.#isStopping && generation === this.#generation) {
       this.#hasNews = false;
-      this.#hasRewound = false;
-      const waiting = await patiently(this.#options, () => this.#next());
+      const waiting = await patiently(this.#options, () =>
+        this.#waiting.next(this.#inFlight, this.#options.window),
+      );
       if (generation !== this.#generation) return; // what was read is for the next stage
       if (waiting.length === 0) {
         await new Promise<void>((resolve) => {
@@ -312,33 +260,14 @@ export class Feeder {
         });
         continue;
       }
-      if (!this.#hasRewound) this.#cursor = waiting.at(-1)?.seq ?? this.#cursor;
-      const tasks = waiting.filter(({ uuid }) => !this.#given.has(uuid));
+      const tasks = waiting.filter(({ uuid }) => !this.#inFlight.has(uuid));
       if (!this.#options.isAdopting) for (const { uuid } of tasks) this.#give(uuid);
       yield tasks.map(({ uuid, line }) => new Task(uuid, line));
     }
   }
 
-  /** Returns the next tasks to give to the stage. Suspects come first, with nothing else in flight. */
-  async #next(): Promise<readonly Submission[]> {
-    const { queries } = this.#store;
-    while (this.#suspects.size > 0) {
-      if (this.#given.size > 0 || this.#last !== undefined) return [];
-      const group: Submission[] = [];
-      for (const uuid of this.#suspects.nextGroup()) {
-        const task = await queries.get(uuid);
-        if (task?.state === 'PENDING') group.push(task);
-        else this.#suspects.delete(uuid);
-      }
-      if (group.length > 0) return group;
-    }
-    const room = this.#options.window - this.#given.size;
-    if (room <= 0) return [];
-    return queries.waiting(this.#cursor, Math.min(room, BATCH));
-  }
-
   #give(uuid: string): void {
-    this.#given.add(uuid);
+    this.#inFlight.add(uuid);
     // A stage that reports nothing has started a task when it gets it.
     if (this.#control === undefined) this.#began(uuid, 1);
   }

@@ -23,17 +23,18 @@ export class Account {
     isOverBudget: false,
     isReached: false,
   };
+  /** Key of the result in a record. */
+  readonly as: string;
   readonly #options: ExecOptions;
-  readonly #as: string;
   readonly #tally = new Tally();
   #over: (Pick<Report, 'outcome'> & { readonly at: number }) | undefined;
   readonly #transitions: Transitions;
   /** Common time of outcomes that arrived together; undefined while each has its own. */
   #now: number | undefined;
 
-  constructor(options: ExecOptions, as: string) {
+  constructor(options: ExecOptions) {
     this.#options = options;
-    this.#as = as;
+    this.as = options.as ?? 'result';
     this.#transitions = new Transitions(options.notify, options.revert === true);
   }
 
@@ -97,7 +98,7 @@ export class Account {
 
   #recordOf(job: Job, outcome: Outcome, now: number): Task {
     const record = this.#options.revert ? revertedTask : finishedTask;
-    return record(job, outcome, this.#as, now);
+    return record(job, outcome, this.as, now);
   }
 
   #count({ error }: Outcome): void {
@@ -125,7 +126,7 @@ export class Account {
   pending(job: Job): Task {
     this.counts.pending++;
     // A failure that was not reverted stays a failure.
-    return this.#options.revert ? job.task : pendingTask(job, this.#as);
+    return this.#options.revert ? job.task : pendingTask(job, this.as);
   }
 
   /** Sets the outcome and the end time of the stage, unless they are set already. */

@@ -1,3 +1,26 @@
+import type { Task } from '../../core/record/task.ts';
+import type { Report } from '../../reports/report.ts';
+
+/** Tasks as they come out, in batches. */
+export interface Execution extends AsyncIterable<readonly Task[]> {
+  readonly counts: Readonly<ExecCounts>;
+  /** Number of running attempts. */
+  readonly running: number;
+  /** Number of calls that these attempts are made by: fewer with batches. */
+  readonly calls: number;
+  /** Number of bytes that the work wrote to files so far; undefined if it writes none. */
+  readonly bytes: number | undefined;
+  /** Returns the report of the run so far. */
+  report(): Report;
+  /**
+   * Ends the run without waiting, for a process whose event loop is blocked.
+   * @param used number of records that the caller has dealt with
+   * @param unread tasks that come after those which the run has read
+   * @returns the other records: unfinished tasks are PENDING
+   */
+  abandon(used: number, unread: readonly Task[]): readonly Task[];
+}
+
 /** Counts of a stage so far. */
 export interface ExecCounts {
   succeeded: number;

@@ -167,6 +167,11 @@ export function checkExecOptions(options: ExecOptions): void {
     throw new TaskpipeError('USAGE', '--delay and --rate both limit the starts; give one');
 }
 
+/** Returns the rate of starts: `delay` is one, too. */
+export function rateOf({ delay, rate }: ExecOptions): Rate | undefined {
+  return delay === undefined ? rate : { count: 1, per: delay };
+}
+
 function toKey(typed: string): string {
   if (typed === '' || typed === 'uuid' || typed === 'run')
     throw new InvalidValue('must be a name, and neither uuid nor run');

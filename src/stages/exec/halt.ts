@@ -40,8 +40,34 @@ export function toLimit(typed: string): Limit {
 /** Number of tasks that must be finished before a percentage is judged. */
 const FIRST_JUDGED = 100;
 
+/** Options by which a stage ends before the end of its input. */
+interface HaltOptions {
+  readonly maxFailures?: Limit | undefined;
+  readonly halt?: Halt | undefined;
+}
+
+/**
+ * Returns whether a stage ends now that a task has ended, and how, and notes the reason in its counts.
+ * @param isFailure true if the task failed
+ * @returns undefined if the stage goes on
+ */
+export function haltAfter(
+  isFailure: boolean,
+  counts: ExecCounts,
+  { maxFailures, halt }: HaltOptions,
+): Halt['when'] | undefined {
+  if (isFailure && maxFailures !== undefined && isReached(counts, 'fail', maxFailures)) {
+    counts.hasTooManyFailures = true;
+    return 'soon';
+  }
+  if (halt === undefined || isFailure !== (halt.what === 'fail')) return undefined;
+  if (!isReached(counts, halt.what, halt.limit)) return undefined;
+  counts.isReached = halt.what === 'success';
+  return halt.when;
+}
+
 /** Returns whether this many tasks succeeded or failed. */
-export function isReached({ failed, succeeded }: ExecCounts, what: Halt['what'], limit: Limit): boolean {
+function isReached({ failed, succeeded }: ExecCounts, what: Halt['what'], limit: Limit): boolean {
   const number = what === 'fail' ? failed : succeeded;
   if ('count' in limit) return number >= limit.count;
   const all = failed + succeeded;

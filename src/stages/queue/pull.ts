@@ -1,11 +1,11 @@
 import { counted } from '../../core/base/format.ts';
 import type { Task } from '../../core/record/task.ts';
-import { SETTLING } from '../../queues/contract.ts';
 import type { Consumer, Queue } from '../../queues/index.ts';
 import { durationWords } from '../../reports/report-words.ts';
+import { AckWatch, inFlight } from './ack-watch.ts';
 import { FlightWatch, namesOf } from './flight-watch.ts';
 import { PauseNote } from './pause-note.ts';
-import { Silence } from './silence.ts';
+import { repeat } from './repeat.ts';
 
 export interface PullOptions {
   /** Name of the worker that takes the tasks; it need not be unique. */
@@ -44,8 +44,6 @@ const MOST_ASKED = 1000;
 const SHORTEST_WAIT = 5;
 const WAIT_WHILE_OUT = 50;
 const LONGEST_WAIT = 250;
-/** Time in which the process that acknowledges must start, in milliseconds. */
-const STARTING = 10_000;
 /** Interval of heartbeats, in milliseconds. */
 const GREETING = 1000;
 
@@ -60,35 +58,35 @@ export class Pull {
   isAbandoned = false;
   readonly #queues: readonly Queue[];
   readonly #consumers: readonly Consumer[];
+  readonly #acks: AckWatch;
   readonly #flights: FlightWatch;
   readonly #pauses: PauseNote;
   readonly #options: PullOptions;
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #timers: readonly NodeJS.Timeout[];
   #failure: { error: unknown } | undefined;
   /** Tasks of the last batch until it is written: if that fails, no stage had them. */
   #unwritten: Set<string> = new Set();
   #isStopping = false;
-  #isEnd = false;
-  /** Silence of the acknowledging process. */
-  readonly #silence = new Silence();
-  #lastAsked = Number.NEGATIVE_INFINITY;
-  #settled = 0;
-  /** True once a process that acknowledges was seen. */
-  #wasHeard = false;
-  #isHeard = false;
   #wake: (() => void) | undefined;
 
   private constructor(queues: readonly Queue[], consumers: readonly Consumer[], options: PullOptions) {
     this.#queues = queues;
     this.#consumers = consumers;
     this.#options = options;
-    const { stopping, lease = LEASE, missingAfter = MISSING_AFTER, info } = options;
+    const { stopping, lease = LEASE, missingAfter = MISSING_AFTER, info, warn } = options;
+    this.#acks = new AckWatch(consumers, { lease, warn });
     this.#flights = new FlightWatch({ missingAfter, quiet: Math.max(QUIET, lease * 3), info });
     this.#pauses = new PauseNote(queues, info);
     stopping?.addEventListener('abort', this.stop);
     if (stopping?.aborted) this.stop();
-    this.#every(lease / 3, () => this.#renew());
-    this.#every(GREETING, () => this.#greet());
+    const failed = (error: unknown): void => {
+      this.#failure ??= { error };
+      this.#wake?.();
+    };
+    this.#timers = [
+      repeat(lease / 3, () => this.#renew(), failed),
+      repeat(GREETING, () => this.#greet(), failed),
+    ];
   }
 
   static async open(queues: readonly Queue[], options: PullOptions): Promise<Pull> {
@@ -99,7 +97,7 @@ export class Pull {
 
   /** Number of tasks in flight. */
   get out(): number {
-    return this.#consumers.reduce((sum, { out }) => sum + out.size, 0);
+    return inFlight(this.#consumers);
   }
 
   /** Takes no more tasks. */
@@ -118,7 +116,7 @@ export class Pull {
     let wait = SHORTEST_WAIT;
     while (!this.#isStopping) {
       await this.#collect();
-      this.isAbandoned = await this.#isLeft();
+      this.isAbandoned = await this.#acks.isAlone();
       if (this.isAbandoned) return;
       const asked = Math.min(window - this.out, ask);
       const tasks = asked > 0 ? await this.#take(asked) : [];
@@ -131,7 +129,7 @@ export class Pull {
           tasks.map(({ uuid }) => uuid),
           performance.now(),
         );
-        if (this.out === tasks.length) this.#silence.end(); // acknowledgements can come from now on
+        if (this.out === tasks.length) this.#acks.begin();
         this.#unwritten = new Set(tasks.map(({ uuid }) => uuid));
         yield tasks;
         this.#unwritten.clear();
@@ -155,18 +153,11 @@ export class Pull {
    * @returns the number of tasks put back
    */
   async settle(hurry?: AbortSignal, isGone = false, stopped?: AbortSignal): Promise<number> {
-    const { lease = LEASE } = this.#options;
     hurry?.addEventListener('abort', () => this.#wake?.());
-    this.#silence.end();
+    this.#acks.begin();
     while (this.out > 0 && !hurry?.aborted && !this.isAbandoned) {
       await this.#collect();
-      if (this.#isEnd) break;
-      await this.#listen();
-      if (isGone && !this.#wasHeard && this.#settled === 0 && this.#silence.look() > SETTLING * 5) break;
-      if (this.#silence.look() > lease) {
-        this.#tellSilence(lease);
-        break;
-      }
+      if (await this.#acks.isOver(isGone)) break;
       await this.#pause(SHORTEST_WAIT * 2);
     }
     let count = 0;
@@ -205,14 +196,10 @@ export class Pull {
     for (const consumer of this.#consumers) {
       if (consumer.out.size === 0) continue;
       const { uuids, isEnd, isBack } = await consumer.returned();
-      this.#settled += uuids.length;
       // A task that is out again was delivered since: its return was noted then.
       const back = uuids.filter((uuid) => !consumer.out.has(uuid));
       this.#flights.returned(back, performance.now());
-      // After an outage the acknowledging process reconnects at its own time.
-      if (uuids.length > 0 || isBack) this.#silence.end();
-      // After one acknowledging process has ended, another one may still settle tasks.
-      if (uuids.length > 0 || isEnd) this.#isEnd = isEnd;
+      this.#acks.answered(uuids.length, isEnd, isBack);
     }
     await this.#giveUpMissing();
   }
@@ -235,42 +222,6 @@ export class Pull {
     }
   }
 
-  /**
-   * Asks whether a process that acknowledges is alive. While one is, no task is given up: a task may take
-   * longer than a lease.
-   */
-  async #listen(): Promise<void> {
-    const now = performance.now();
-    if (this.#silence.look() < SETTLING || now - this.#lastAsked < SETTLING) return;
-    this.#lastAsked = now;
-    const answers = await Promise.all(this.#consumers.map((consumer) => consumer.isHeardOf()));
-    this.#isHeard = answers.some(Boolean);
-    if (!this.#isHeard) return;
-    this.#silence.end();
-    this.#wasHeard = true;
-  }
-
-  /**
-   * Returns whether the pipe is dead although nothing reports it. A program between this process and a dead
-   * stage notices the death only at its next write.
-   */
-  async #isLeft(): Promise<boolean> {
-    if (this.out === 0) return false;
-    await this.#listen();
-    const { lease = LEASE } = this.#options;
-    const silence = this.#silence.look();
-    if (this.#isEnd) return !this.#isHeard && silence > SETTLING * 5;
-    const patience = Math.max(lease, this.#wasHeard ? SETTLING * 5 : STARTING);
-    if (silence > patience) this.#tellSilence(patience);
-    return silence > patience;
-  }
-
-  #tellSilence(milliseconds: number): void {
-    this.#options.warn?.(
-      `heard nothing of ${counted(this.out, 'task')} for ${milliseconds / 1000} s; is there a task-queue ack at the end of the pipe, of the same --worker?`,
-    );
-  }
-
   async #isEmpty(): Promise<boolean> {
     const answers = await Promise.all(this.#consumers.map((consumer) => consumer.isEmpty()));
     return answers.every(Boolean);
@@ -283,23 +234,6 @@ export class Pull {
   async #greet(): Promise<void> {
     const answers = await Promise.all(this.#consumers.map((consumer) => consumer.greet()));
     if (answers.some(Boolean)) this.stop();
-  }
-
-  /** Calls a function at an interval, but not again before its last call has ended. */
-  #every(milliseconds: number, work: () => Promise<void>): void {
-    let isAtWork = false;
-    const timer = setInterval(async () => {
-      if (isAtWork) return;
-      isAtWork = true;
-      try {
-        await work();
-      } catch (error) {
-        this.#failure ??= { error };
-        this.#wake?.();
-      }
-      isAtWork = false;
-    }, milliseconds);
-    this.#timers.push(timer);
   }
 
   async #pause(milliseconds: number): Promise<void> {

@@ -3,6 +3,7 @@ import { TaskpipeError } from '../../../core/base/errors.ts';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
 import type { Task } from '../../../core/record/task.ts';
 import type { Outcome } from '../../contract.ts';
+import { loginAdvice } from '../auth/login-advice.ts';
 import { bodyLimits, checked, type HttpOptions, MAX_AFTER } from '../options.ts';
 import type { HttpRequest } from '../request/redirect.ts';
 import type { Answer } from '../transport/answer.ts';
@@ -10,7 +11,6 @@ import { squidReason } from '../transport/routes/squid-reason.ts';
 import { asSent, fileResult, type Result, type ResultOptions, result } from './body.ts';
 import { compileExpectations, compileStatuses } from './expect.ts';
 import type { BodyPlace, BodyPlaces } from './files/body-places.ts';
-import { loginAdvice } from './login-advice.ts';
 import { compileRetryStatus, RETRY_STATUS, type RetryRules, retryOf } from './retry-after.ts';
 
 /** Function that turns the last response into an outcome. */

@@ -18,19 +18,15 @@ export function isHalved(
 }
 
 /**
- * Settles the tasks of a call, with further calls for halves of them if these add information.
+ * Settles the tasks of a call that failed, with further calls for halves of them.
  * @param answered number of answered calls of the lane before this call, see `Outages`
  */
-export async function conclude(
+export async function searchFault(
   jobs: readonly Job[],
-  made: BatchOutcome,
+  made: WholeOutcome,
   how: Halving,
   answered: number,
 ): Promise<void> {
-  if (!isHalved(jobs, made, how)) {
-    settleAll(jobs, made, how.settle);
-    return;
-  }
   const search = new FaultSearch(jobs, made, how, answered);
   await narrow(jobs, made, how, search);
   search.end();

@@ -1,8 +1,8 @@
-import { challengesIn } from '../auth/digest-challenge.ts';
 import type { HttpOptions } from '../options.ts';
 import { headerValue } from '../request/headers.ts';
 import type { HttpRequest } from '../request/redirect.ts';
 import type { Answer } from '../transport/answer.ts';
+import { challengesIn } from './digest-challenge.ts';
 
 /** Ways of `--auth`, by the name of their challenge. */
 const WAYS: ReadonlySet<string> = new Set(['basic', 'digest', 'bearer']);

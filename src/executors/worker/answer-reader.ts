@@ -1,0 +1,71 @@
+import type { RecordReject } from '../../core/record/ndjson.ts';
+import type { LineFault } from '../../core/text/lines.ts';
+import { type Assignment, oldestOf, type WorkerSetup } from './assignment.ts';
+import { BatchReader, batchOf, ECHO } from './batch-form.ts';
+import { ownerOf, parseAnswer } from './worker-answer.ts';
+
+/** Reader of the lines of one worker: finds the tasks that its answers are for, and hands them over. */
+export class AnswerReader {
+  readonly #setup: WorkerSetup;
+  readonly #assignments: Map<string, Assignment>;
+  /** Reader of answers for batches; undefined if each line is for a task. */
+  readonly #batches: BatchReader | undefined;
+
+  /** @param assignments tasks that the worker has, by uuid, the oldest first; those that it answers are removed */
+  constructor(setup: WorkerSetup, assignments: Map<string, Assignment>) {
+    this.#setup = setup;
+    this.#assignments = assignments;
+    this.#batches = setup.batchForm === undefined ? undefined : new BatchReader(setup.batchForm);
+  }
+
+  /** Takes a line. Returns whether it answers a task, or ends the answer for a batch. */
+  take(line: string, fault: LineFault | undefined): boolean {
+    if (this.#batches !== undefined) return this.#takeForBatch(this.#batches, fault?.text ?? line);
+    if (fault !== undefined) return this.#refuse(fault.text, fault);
+    return line !== '' && this.#takeForTask(line);
+  }
+
+  #takeForTask(line: string): boolean {
+    const answer = parseAnswer(line);
+    if (answer === undefined || 'code' in answer) return this.#refuse(line, answer);
+    const assignment = this.#assignments.get(answer.uuid);
+    if (assignment === undefined) {
+      this.#setup.said(`answered for a task that it does not have, or twice: ${JSON.stringify(answer.uuid)}`);
+      return false;
+    }
+    this.#assignments.delete(answer.uuid);
+    this.#setup.answered(assignment, answer);
+    return true;
+  }
+
+  #takeForBatch(batches: BatchReader, line: string): boolean {
+    const oldest = oldestOf(this.#assignments);
+    const isEcho = oldest?.task.line === line; // needs no parsing
+    const answer = isEcho ? ECHO : batches.take(line);
+    if (answer === undefined) return false;
+    if (typeof answer === 'string') return this.#refuse(answer, undefined);
+    const assignment = isEcho ? oldest : batchOf(answer, this.#assignments.values());
+    if (assignment === undefined) {
+      this.#setup.said('answered for a batch that it does not have, or twice');
+      return false;
+    }
+    this.#assignments.delete(assignment.task.uuid);
+    this.#setup.answeredBatch(assignment, answer);
+    return true;
+  }
+
+  /** Handles an invalid line. Returns whether it is the answer for a task, which fails. */
+  #refuse(line: string, fault: RecordReject | undefined): boolean {
+    const assignment = fault && ownerOf(line, fault, this.#assignments);
+    if (fault === undefined || assignment === undefined) {
+      const isText = fault === undefined || fault.code !== 'UTF8';
+      this.#setup.said(
+        isText ? `printed a line that is not an answer: ${line}` : `printed a line that is ${fault.message}`,
+      );
+      return false;
+    }
+    this.#assignments.delete(assignment.task.uuid);
+    this.#setup.refused(assignment, fault.message);
+    return true;
+  }
+}
