@@ -77,7 +77,7 @@ export function startSaver(saver: Saver, place: Place, options: string): Running
       const set = async (sql: string, value: string): Promise<void> => {
         server?.sql(`alter system ${sql}`);
         server?.sql('select pg_reload_conf()');
-        // a session that starts with the new value starts after all others were told
+        // once a new session has the value, all others have received the signal to read it
         await until(() => server?.sql('show default_transaction_read_only') === value);
       };
       await set('set default_transaction_read_only = on', 'on');
