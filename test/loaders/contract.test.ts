@@ -6,54 +6,11 @@ import { Zstd } from '@hpcc-js/wasm-zstd';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/core/storage/sqlite-database.ts';
 import { load } from '../../src/stages/load/load.ts';
+import { NUMBERS, TEXTS } from '../support/awkward-values.ts';
 import { duckdb } from '../support/duckdb.ts';
+import { needsPostgres, startPostgres } from '../support/postgres.ts';
 import { freshFolder } from '../support/run.ts';
 import { workbookOf } from '../support/zip.ts';
-
-/** Texts, and numbers that must keep their digits. Each is the value of a row. */
-const TEXTS: readonly string[] = [
-  ...[
-    'plain',
-    ' leading and trailing ',
-    'a,b;c|d',
-    'a "quoted" word',
-    '"',
-    '""',
-    "it's",
-    'two\nlines',
-    'a\ttab',
-  ],
-  ...[
-    'Köln',
-    'e\u0301',
-    '東京',
-    '🙂',
-    '\u202eright to left',
-    '\u2028',
-    'ﬁ',
-    '=1+1',
-    '@SUM(A1)',
-    '-5',
-    '+5',
-    '#N/A',
-  ],
-  ...[
-    'NULL',
-    'null',
-    'true',
-    'NaN',
-    '007',
-    '1.10',
-    '1e5',
-    '2024-03-17',
-    '12:30',
-    '{"a":1}',
-    '[1]',
-    '<b>&amp;</b>',
-  ],
-  ...['\\n', '\\', '%41', "x'ff'", '__proto__', '_x0041_', 'x'.repeat(30_000)],
-];
-const NUMBERS: readonly string[] = ['0', '-1', '1.5', '9007199254740993', '0.1', '1e+300'];
 
 interface Format {
   readonly name: string;
@@ -131,15 +88,29 @@ const FORMATS: readonly Format[] = [
   },
 ];
 
-test.each(FORMATS)('$name keeps the values of the table', async ({ name, isTyped, write }) => {
-  const path = join(freshFolder(), name);
-  await write(path);
+/** Expects that a loader gives the values of the table. @param isTyped true if a number stays a number */
+async function expectValues(place: string, isTyped: boolean): Promise<void> {
   const found: string[] = [];
-  for await (const tasks of load(path, { duplicates: 'keep' }))
+  for await (const tasks of load(place, { duplicates: 'keep' }))
     for (const { line } of tasks) found.push(line.replace(/^.*?"v":/s, '').slice(0, -1));
   expect(TEXTS.length + NUMBERS.length).toBeGreaterThanOrEqual(40);
   const texts = found.slice(0, TEXTS.length).map((json) => JSON.parse(json) as unknown);
   expect(texts).toEqual(TEXTS);
   const numbers = found.slice(TEXTS.length);
   expect(numbers).toEqual(isTyped ? NUMBERS : NUMBERS.map((value) => JSON.stringify(value)));
+}
+
+test.each(FORMATS)('$name keeps the values of the table', async ({ name, isTyped, write }) => {
+  const path = join(freshFolder(), name);
+  await write(path);
+  await expectValues(path, isTyped);
 });
+
+test('PostgreSQL keeps the values of the table', async (context) => {
+  await needsPostgres(context);
+  const { sql, url } = await startPostgres();
+  const values = [...TEXTS.map((text) => JSON.stringify(text)), ...NUMBERS];
+  const rows = values.map((value, i) => `(${i}, ${sqlText(value)})`);
+  sql(`create table tasks (n int, v json); insert into tasks values ${rows.join(', ')}`);
+  await expectValues(url, true);
+}, 60_000);

@@ -1,5 +1,5 @@
-import type { NatsHeaders, NatsMessage, NatsSession } from './contract.ts';
-import { JetStreamError, NO_MESSAGE, NOT_HEARD, SILENT } from './nats-faults.ts';
+import type { NatsHeaders, NatsMessage, NatsQuestion, NatsSession } from './contract.ts';
+import { JetStreamError, NO_MESSAGE, NOT_HEARD, SILENT, WRONG_LAST } from './nats-faults.ts';
 
 /*
  * Calls of JetStream's API (its ADR-2, ADR-15 and ADR-31) over a session. They are messages with JSON, so that thousands
@@ -80,9 +80,36 @@ export async function publish(
   payload: string | Uint8Array,
   headers?: NatsHeaders,
 ): Promise<number> {
-  const message = await session.ask(subject, payload, headers);
+  return numberIn(await session.ask(subject, payload, headers));
+}
+
+/** Returns the sequence number of a message that was stored. @param message answer of the server @throws {JetStreamError} */
+function numberIn(message: NatsMessage): number {
   const seq = message.status === 0 ? STORED.exec(textOf(message.data))?.[1] : undefined;
   return seq === undefined ? (answerOf(message).seq as number) : Number(seq);
+}
+
+/** Headers of a message of whose subject there must not be one yet. */
+const FIRST = { 'Nats-Expected-Last-Subject-Sequence': 0 };
+
+/**
+ * Stores messages whose subjects must not have one yet.
+ * @returns the sequence number of each; undefined if its subject has a message
+ * @throws {JetStreamError}
+ */
+export async function publishFirst(
+  session: NatsSession,
+  messages: readonly NatsQuestion[],
+): Promise<readonly (number | undefined)[]> {
+  const answers = await session.askAll(messages, FIRST);
+  return answers.map((message) => {
+    try {
+      return numberIn(message);
+    } catch (error) {
+      if (error instanceof JetStreamError && error.number === WRONG_LAST) return undefined;
+      throw error;
+    }
+  });
 }
 
 /** Returns the last message of a subject; undefined if there is none. */
@@ -153,16 +180,26 @@ export interface Delivery {
   readonly pending: number;
 }
 
+/** Dots of the subject that `deliveryOf` reads; the array is reused, as each task has several subjects to read. */
+const dots: number[] = [];
+
 /** Reads the subject to which a message is acknowledged: newer servers put two tokens more in front. */
 export function deliveryOf(reply: string): Delivery {
-  const tokens = reply.split('.');
-  const at = tokens.length > 9 ? 6 : 4;
+  let count = 0;
+  for (let dot = reply.indexOf('.'); dot >= 0; dot = reply.indexOf('.', dot + 1)) dots[count++] = dot;
+  dots[count] = reply.length;
+  const at = count > 8 ? 6 : 4;
   return {
-    count: Number(tokens[at]),
-    seq: Number(tokens[at + 1]),
-    order: Number(tokens[at + 2]),
-    pending: Number(tokens[at + 4]),
+    count: numberAt(reply, at),
+    seq: numberAt(reply, at + 1),
+    order: numberAt(reply, at + 2),
+    pending: numberAt(reply, at + 4),
   };
+}
+
+/** Returns the number in a token of the subject whose dots were found. */
+function numberAt(reply: string, token: number): number {
+  return Number(reply.slice((dots[token - 1] as number) + 1, dots[token]));
 }
 
 /** Yields the messages of a stream in order, in batches. @param from number of the first one */

@@ -21,10 +21,15 @@ export function framesOf(
 ): Buffer {
   const parts: Uint8Array[] = [];
   let text = '';
+  let before: NatsHeaders | undefined;
+  let [head, headSize] = ['', 0];
   for (const letter of letters) {
     const { subject, payload, headers, reply = '' } = letter;
-    const head = headers === undefined ? '' : headerText(headers);
-    const headSize = Buffer.byteLength(head);
+    if (headers !== before) {
+      before = headers; // messages of a batch share them
+      head = headers === undefined ? '' : headerText(headers);
+      headSize = Buffer.byteLength(head);
+    }
     const size = headSize + (typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length);
     if (size > maxPayload) refuse(letter, 'max_payload size exceeded');
     else if (/\s/.test(subject) || subject === '' || /\s/.test(reply))

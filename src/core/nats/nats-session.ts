@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions, Msg, NatsConnection } from '@nats-io/transport-node';
 import { ioError } from '../base/errors.ts';
-import type { NatsHeaders, NatsMessage, NatsSession } from './contract.ts';
+import type { NatsHeaders, NatsMessage, NatsQuestion, NatsSession } from './contract.ts';
 import type { NatsAddress } from './nats-address.ts';
 import { LOST, SILENT } from './nats-faults.ts';
 import { framesOf, type Letter } from './nats-frames.ts';
+import { Questions } from './nats-questions.ts';
 
 /** Interval of the checks, in milliseconds. */
 const CHECK = 250;
@@ -20,12 +21,6 @@ export interface SessionOptions {
   readonly patience: () => number;
   /** Called once when the connection is lost, unless it was closed. */
   readonly onLost: (error: Error) => void;
-}
-
-/** A question that waits for its answer. */
-interface Question {
-  resolve(answer: NatsMessage): void;
-  reject(error: Error): void;
 }
 
 /** Session that its owner can close. */
@@ -78,11 +73,10 @@ class Session implements OwnedSession {
   readonly #connection: NatsConnection;
   readonly #options: SessionOptions;
   readonly #inbox = `_INBOX.taskpipe${Math.random().toString(36).slice(2)}${Date.now().toString(36)}.`;
-  readonly #questions = new Map<string, Question>();
+  readonly #questions = new Questions();
   readonly #watch: NodeJS.Timeout;
   /** Messages that this turn of the event loop sends. */
   #letters: Letter[] = [];
-  #asked = 0;
   readonly #since = performance.now();
   /** Number of answers, and this number at the last check. */
   #answers = 0;
@@ -114,9 +108,13 @@ class Session implements OwnedSession {
 
   ask(subject: string, payload: string | Uint8Array = '', headers?: NatsHeaders): Promise<NatsMessage> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    const id = (this.#asked++).toString(36);
-    return new Promise((resolve, reject) => {
-      this.#questions.set(id, { resolve, reject });
+    return this.#questions.add((id) => this.#send({ subject, payload, headers, reply: this.#inbox + id }));
+  }
+
+  askAll(messages: readonly NatsQuestion[], headers?: NatsHeaders): Promise<readonly NatsMessage[]> {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    return this.#questions.addAll(messages.length, (id, i) => {
+      const [subject, payload] = messages[i] as NatsQuestion;
       this.#send({ subject, payload, headers, reply: this.#inbox + id });
     });
   }
@@ -126,15 +124,20 @@ class Session implements OwnedSession {
     subject: string,
     payload: string | Uint8Array = '',
   ): Promise<NatsMessage | undefined> {
-    const id = this.#asked.toString(36); // the one that `ask` takes
+    if (this.#error !== undefined) throw this.#error;
+    let id = '';
+    const answer = this.#questions.add((added) => {
+      id = added;
+      this.#send({ subject, payload, headers: undefined, reply: this.#inbox + id });
+    });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => {
-        this.#questions.delete(id);
+        this.#questions.forget(id);
         resolve(undefined);
       }, milliseconds);
     });
-    return Promise.race([this.ask(subject, payload), late]).finally(() => clearTimeout(timer));
+    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 
   tell(subject: string, payload: string | Uint8Array = '', reply?: string): void {
@@ -143,15 +146,12 @@ class Session implements OwnedSession {
 
   expect<T>(work: (done: (value: T) => void) => void): Promise<T> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    const id = `=${this.#asked++}`;
-    return new Promise((resolve, reject) => {
-      this.#questions.set(id, { resolve: () => {}, reject });
+    return this.#questions.expect((done) =>
       work((value) => {
         this.#answers++;
-        this.#questions.delete(id);
-        resolve(value);
-      });
-    });
+        done(value);
+      }),
+    );
   }
 
   listen(subject: string, hear: (message: NatsMessage) => void): void {
@@ -178,9 +178,7 @@ class Session implements OwnedSession {
     this.#letters = [];
     if (this.#error !== undefined || letters.length === 0) return;
     const frames = framesOf(letters, this.maxPayload, ({ reply = '' }, reason) => {
-      const id = reply.slice(this.#inbox.length);
-      this.#questions.get(id)?.reject(new Error(reason));
-      this.#questions.delete(id);
+      this.#questions.refuse(reply.slice(this.#inbox.length), new Error(reason));
     });
     protocolOf(this.#connection).sendCommand(frames);
   }
@@ -191,11 +189,7 @@ class Session implements OwnedSession {
 
   #hear(message: Msg): void {
     const id = message.subject.slice(this.#inbox.length);
-    const question = this.#questions.get(id);
-    if (question === undefined) return;
-    this.#questions.delete(id);
-    this.#answers++;
-    question.resolve(new Heard(message));
+    if (this.#questions.answer(id, new Heard(message))) this.#answers++;
   }
 
   /** Ends the session if the user may not send a message: the server does not answer it. */
@@ -206,7 +200,7 @@ class Session implements OwnedSession {
 
   /** Counts silence in checks, not by the clock: this process may have been blocked or suspended. */
   #check(): void {
-    const isWaiting = this.#questions.size > 0 && this.#answers === this.#before;
+    const isWaiting = this.#questions.isWaiting && this.#answers === this.#before;
     this.#before = this.#answers;
     this.#silentFor = isWaiting ? this.#silentFor + CHECK : 0;
     this.#unansweredFor = isWaiting ? this.#unansweredFor + CHECK : 0;
@@ -235,9 +229,7 @@ class Session implements OwnedSession {
     if (this.#error !== undefined) return;
     this.#error = error;
     clearInterval(this.#watch);
-    const questions = [...this.#questions.values()];
-    this.#questions.clear();
-    for (const { reject } of questions) reject(error);
+    this.#questions.rejectAll(error);
     this.#connection.close().catch(() => {});
     protocolOf(this.#connection).transport?.socket?.destroy(); // a frozen server would never take the end
   }

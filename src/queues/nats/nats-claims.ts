@@ -3,6 +3,7 @@ import {
   deleteMessage,
   lastMessage,
   publish,
+  publishFirst,
   type StoredMessage,
   scan,
   textOf,
@@ -104,6 +105,21 @@ export async function writeClaim(
     if (error instanceof JetStreamError && error.number === WRONG_LAST) return undefined;
     throw error;
   }
+}
+
+/**
+ * Writes claims on tasks that have none.
+ * @returns the number of each; undefined if there is one
+ */
+export function writeFirstClaims(
+  session: NatsSession,
+  names: QueueNames,
+  claims: readonly Claim[],
+): Promise<readonly (number | undefined)[]> {
+  return publishFirst(
+    session,
+    claims.map((claim) => [names.claim(claim.task, claim.uuid), claimText(claim)]),
+  );
 }
 
 /** Returns a claim as JSON. There is one for each task: this takes a third of the time of `JSON.stringify`. */

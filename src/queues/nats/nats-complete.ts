@@ -1,23 +1,21 @@
 import type { NatsSession } from '../../core/nats/contract.ts';
-import { deliveryOf, publish } from '../../core/nats/jetstream.ts';
-import { JetStreamError, WRONG_LAST } from '../../core/nats/nats-faults.ts';
+import { deliveryOf, publishFirst } from '../../core/nats/jetstream.ts';
 import { acknowledge } from './nats-claims.ts';
 import { type Hint, tellSettled } from './nats-hints.ts';
 import type { Hub } from './nats-hub.ts';
 import type { QueueNames } from './nats-names.ts';
 
-/** Headers of a mark of which there must not be one yet. */
-const FIRST_MARK = { 'Nats-Expected-Last-Subject-Sequence': 0 };
-
-/** Marks a task as finished. Returns false if it was marked before. */
-export async function markDone(session: NatsSession, names: QueueNames, uuid: string): Promise<boolean> {
-  try {
-    await publish(session, names.of('done', uuid), '', FIRST_MARK);
-    return true;
-  } catch (error) {
-    if (error instanceof JetStreamError && error.number === WRONG_LAST) return false;
-    throw error;
-  }
+/** Marks tasks as finished. Returns for each whether it was not marked before. */
+export async function markDone(
+  session: NatsSession,
+  names: QueueNames,
+  uuids: readonly string[],
+): Promise<readonly boolean[]> {
+  const marks = await publishFirst(
+    session,
+    uuids.map((uuid) => [names.of('done', uuid), '']),
+  );
+  return marks.map((seq) => seq !== undefined);
 }
 
 /** Success of a task of which a worker has told that it has it. */
@@ -45,7 +43,11 @@ export class Completion {
     const isAgain = this.#hasRun;
     this.#hasRun = true;
     // Tasks are marked before they leave the queue: a crash in between repeats no work.
-    const marks = await Promise.all(all.map(({ uuid }) => markDone(session, names, uuid)));
+    const marks = await markDone(
+      session,
+      names,
+      all.map(({ uuid }) => uuid),
+    );
     const byInstance = new Map<string, [string, number][]>();
     for (const { uuid, hint } of all) {
       const told = byInstance.get(hint.instance) ?? [];

@@ -160,7 +160,7 @@ class Pass {
     await Promise.all(
       done.map(async ({ uuid, found }) => {
         if (found.isDone) return;
-        const isFirst = await markDone(session, names, uuid);
+        const [isFirst] = await markDone(session, names, [uuid]);
         if (isInQueue(found) && (isFirst || this.#isAgain)) this.#marked.add(uuid);
       }),
     );

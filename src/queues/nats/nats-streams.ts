@@ -187,10 +187,21 @@ export async function renewConsumer(session: NatsSession, names: QueueNames, now
     throw error;
   }
   const lease = (await consumerOf(session, names.streams))?.config.ack_wait ?? FIRST_LEASE * 1e6;
-  await noteRenewal(session, names);
+  // The first worker of a queue does not make the consumer anew: what is delivered for the first time is not finished.
+  const isFirst = last === undefined && (await isUntouched(session, names));
+  if (!isFirst) await noteRenewal(session, names);
   if (last !== undefined) await callApi(session, `CONSUMER.DELETE.${tasks}.${CONSUMER}`).catch(ignoreMissing);
   await makeConsumer(session, names.streams, lease / 1e6);
   await publish(session, names.server, `${session.serverId}:made`);
+}
+
+/** Returns whether no task of a queue was ever taken or finished. */
+async function isUntouched(
+  session: NatsSession,
+  { streams: { claims, done } }: QueueNames,
+): Promise<boolean> {
+  const states = await Promise.all([claims, done].map((stream) => stateOf(session, stream)));
+  return states.every(({ last_seq }) => last_seq === 0);
 }
 
 /** Notes that the tasks which are there now are delivered as if for the first time, although some may be finished. */

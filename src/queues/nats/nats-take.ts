@@ -14,6 +14,7 @@ import {
   type StoredClaim,
   type TaskHistory,
   writeClaim,
+  writeFirstClaims,
 } from './nats-claims.ts';
 import { bury, finishBurial, taskOf } from './nats-dead.ts';
 import { type Taken, tellTaken } from './nats-hints.ts';
@@ -54,6 +55,12 @@ interface Delivered extends Read {
   readonly task: Task;
 }
 
+/** Task that is delivered for the first time, and its index in its batch. */
+interface FreshTask {
+  readonly at: number;
+  readonly delivered: Delivered;
+}
+
 /** Delivered task with the claim on it. */
 interface Claimed {
   readonly delivered: Delivered;
@@ -85,20 +92,77 @@ export class Taking {
       task === undefined || this.#options.skip(task.uuid) ? [] : [[task.uuid, message.reply]],
     );
     tellTaken(this.#session, this.#hub, this.#options, taken);
-    const all = await Promise.all(delivered.map((one) => this.#claimOf(one)));
-    const claimed = all.filter((one) => one !== undefined);
+    const claimed = await this.#claimAll(delivered);
     if (claimed.length === 0) return [];
     // Looked at after the claims are written: another worker may have finished a task before it died, or while it was
     // pushed again.
     const suspects = await suspectMarks(this.#session, this.#hub);
-    const accepted = await Promise.all(
-      claimed.map((one) =>
-        one.delivered.count > 1 || one.delivered.seq <= suspects || one.claim.deaths > 0
-          ? this.#acceptUnlessDone(one)
-          : { task: one.delivered.task, claim: one.claim, size: Number.POSITIVE_INFINITY },
-      ),
+    const isDoubtful = ({ delivered: { count, seq }, claim }: Claimed): boolean =>
+      count > 1 || seq <= suspects || claim.deaths > 0;
+    const judged = await Promise.all(claimed.filter(isDoubtful).map((one) => this.#acceptUnlessDone(one)));
+    const verdicts = judged.values();
+    const accepted = claimed.map((one) =>
+      isDoubtful(one)
+        ? verdicts.next().value
+        : { task: one.delivered.task, claim: one.claim, size: Number.POSITIVE_INFINITY },
     );
     return accepted.filter((one) => one !== undefined);
+  }
+
+  /** Claims tasks. Returns those that may be run, in their order. */
+  async #claimAll(all: readonly Read[]): Promise<readonly Claimed[]> {
+    const claimed = new Array<Claimed | undefined>(all.length);
+    const fresh: FreshTask[] = [];
+    const others: Promise<void>[] = [];
+    for (const [at, { message, task, seq, count }] of all.entries()) {
+      if (task !== undefined && count === 1 && !this.#options.skip(task.uuid))
+        fresh.push({ at, delivered: { message, task, seq, count } });
+      else
+        others.push(
+          this.#claimOf({ message, task, seq, count }).then((one) => {
+            claimed[at] = one;
+          }),
+        );
+    }
+    await Promise.all([this.#claimFresh(fresh, claimed), ...others]);
+    return claimed.filter((one) => one !== undefined);
+  }
+
+  /**
+   * Claims tasks that are delivered for the first time, so that there is probably no claim on them. They are claimed
+   * together, with one promise: this saves a twentieth of the time of `pull`.
+   */
+  async #claimFresh(fresh: readonly FreshTask[], claimed: (Claimed | undefined)[]): Promise<void> {
+    const claims = fresh.map(({ delivered }) => this.#claimFor(delivered, NO_HISTORY));
+    const written = await writeFirstClaims(this.#session, this.#hub.names, claims);
+    const others: Promise<void>[] = [];
+    for (const [i, { at, delivered }] of fresh.entries()) {
+      const claim = claims[i] as Writable;
+      const seq = written[i];
+      if (seq === undefined)
+        others.push(
+          this.#claim(delivered, true).then((one) => {
+            claimed[at] = one;
+          }),
+        );
+      else {
+        claim.seq = seq;
+        claimed[at] = { delivered, claim };
+      }
+    }
+    await Promise.all(others);
+  }
+
+  /** Returns the claim of this worker on a task, with the history that it takes over. */
+  #claimFor({ message, task: { uuid }, seq }: Delivered, history: TaskHistory): Writable {
+    const { worker, instance, lease } = this.#options;
+    const attempts = Number(message.header(ATTEMPTS_HEADER) || ATTEMPTS);
+    const { tries, deaths, group, alone, finished } = history;
+    // biome-ignore format: one literal, as spreads take a tenth of the time of `pull`
+    return {
+      state: 'held', uuid, task: seq, ack: message.reply, attempts, worker, instance, lease,
+      tries, deaths, group, alone, finished, seq: 0, time: 0,
+    };
   }
 
   #claimOf({ message, task, seq, count }: Read): Promise<Claimed | undefined> {
@@ -121,30 +185,24 @@ export class Taking {
     return undefined;
   }
 
-  /** Claims a task. Returns undefined if it must not be run now. */
-  async #claim(delivered: Delivered): Promise<Claimed | undefined> {
-    const { message, task, seq, count } = delivered;
+  /**
+   * Claims a task. Returns undefined if it must not be run now.
+   * @param isClaimed true if there is probably a claim on it, as on one that was delivered before
+   */
+  async #claim(delivered: Delivered, isClaimed = delivered.count > 1): Promise<Claimed | undefined> {
+    const { message, task, seq } = delivered;
     const { names } = this.#hub;
-    const { worker, instance, lease } = this.#options;
-    const { uuid } = task;
-    // A task that was delivered before is likely to have a claim.
-    let last = count > 1 ? await readClaim(this.#session, names, seq, uuid) : undefined;
+    let last = isClaimed ? await readClaim(this.#session, names, seq, task.uuid) : undefined;
     for (let round = 0; round < ROUNDS; round++) {
       const history = last === undefined ? NO_HISTORY : await this.#historyOf(last, message, seq);
       if (history === undefined) return undefined;
-      const attempts = Number(message.header(ATTEMPTS_HEADER) || ATTEMPTS);
-      const { tries, deaths, group, alone, finished } = history;
-      // biome-ignore format: one literal, as spreads take a tenth of the time of `pull`
-      const claim: Writable = {
-        state: 'held', uuid, task: seq, ack: message.reply, attempts, worker, instance, lease,
-        tries, deaths, group, alone, finished, seq: 0, time: 0,
-      };
+      const claim = this.#claimFor(delivered, history);
       const written = await writeClaim(this.#session, names, claim, last?.seq ?? 0);
       if (written !== undefined) {
         claim.seq = written;
         return { delivered, claim };
       }
-      last = await readClaim(this.#session, names, seq, uuid);
+      last = await readClaim(this.#session, names, seq, task.uuid);
     }
     await deliverAgain(this.#session, message.reply, LATER);
     return undefined;

@@ -32,6 +32,7 @@ export async function openParquet(given: DestinationOptions): Promise<Destinatio
     return new ParquetDestination(options, folder, ledger, lock);
   } catch (error) {
     await ledger?.close();
+    endFolderRun(options);
     closeSync(lock);
     throw error;
   }

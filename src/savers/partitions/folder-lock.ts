@@ -21,7 +21,7 @@ export function lockFolder({ path, warn }: Locked): number {
   }
 }
 
-/** Removes the file that marks a run, at its end. */
+/** Removes the file that marks a run, at its end or if it does not begin. Call it while the lock is held. */
 export function endFolderRun({ path }: Pick<Locked, 'path'>): void {
   rmSync(`${path}.run`, { force: true });
 }

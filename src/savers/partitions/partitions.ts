@@ -32,6 +32,7 @@ export async function openPartitions(options: PartitionOptions): Promise<Destina
     );
   const lock = lockFolder(options);
   const ledger = await FolderLedger.open(options).catch((error) => {
+    endFolderRun(options);
     closeSync(lock);
     throw error;
   });
@@ -49,6 +50,7 @@ export async function openPartitions(options: PartitionOptions): Promise<Destina
     destination.isFresh = saved.size === 0;
     return destination;
   } catch (error) {
+    endFolderRun(options);
     await destination.close();
     throw error;
   }

@@ -130,8 +130,8 @@ class PostgresDestination implements Destination {
     const isCurrent = this.#committed >= this.#versionFrom && this.#version === this.#parts.rows.version;
     const areNew = this.#lastOld < this.#committed;
     this.#committed += rowCount;
-    const isPlain =
-      isCurrent && new Set(uuids).size === rowCount && (await this.#writePlain(rows, uuids, areNew));
+    const isOnceEach = areNew || new Set(uuids).size === rowCount;
+    const isPlain = isCurrent && isOnceEach && (await this.#writePlain(rows, uuids, areNew));
     if (isPlain && this.#refused.size === 0) return;
     const tasks = lines.map((line, index): BatchTask => ({ index, task: parseTask(line) as Task }));
     if (!isPlain) await this.#writeTasks(tasks, refused);

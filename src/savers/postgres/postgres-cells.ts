@@ -81,6 +81,11 @@ const MINUS_ZERO = /^-0(?:\.0*)?$/;
 const LONGEST_NUMBER = 1000;
 const GREATEST_EXPONENT = 300;
 
+/** Returns whether a cell of numbers holds a number exactly, with its digits. */
+export function isExactNumber(raw: string): boolean {
+  return DECIMAL.test(raw) && raw.length <= LONGEST_NUMBER && !MINUS_ZERO.test(raw);
+}
+
 /**
  * Returns the cell of a value in a column of ours; undefined if the column cannot hold it, so that it belongs to the
  * column `others`.
@@ -95,11 +100,12 @@ export function ownCell(raw: string, kind: PostgresKind): CellValue | undefined 
     return { text: raw, entry: raw };
   }
   if (kind === 'boolean') return raw === 'true' || raw === 'false' ? { text: raw } : undefined;
-  if (kind === 'time') return TIME.test(raw) ? { text: plain(raw) } : undefined;
+  if (kind === 'time')
+    return first === '"' && isTime(raw.slice(1, -1)) ? { text: raw.slice(1, -1) } : undefined;
   if (kind !== 'numeric' || first === '"' || first === '{' || first === '[' || first === 't' || first === 'f')
     return undefined;
-  if (DECIMAL.test(raw) && raw.length <= LONGEST_NUMBER)
-    return { text: raw, entry: MINUS_ZERO.test(raw) ? raw : undefined };
+  if (isExactNumber(raw)) return { text: raw };
+  if (MINUS_ZERO.test(raw) && raw.length <= LONGEST_NUMBER) return { text: raw, entry: raw };
   const exponent = Math.abs(Number(/e([-+]?\d+)$/i.exec(raw)?.[1] ?? GREATEST_EXPONENT + 1));
   return exponent <= GREATEST_EXPONENT && raw.length <= LONGEST_NUMBER
     ? { text: raw, entry: raw }
@@ -147,7 +153,12 @@ function plain(raw: string): string {
 }
 
 const TIME =
-  /^"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[-+][01]\d:[0-5]\d)"$/;
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[-+][01]\d:[0-5]\d)$/;
+
+/** Returns whether a text is a time that a column of times holds. */
+export function isTime(text: string): boolean {
+  return TIME.test(text);
+}
 
 /** Returns an array in the text format of the server. */
 function arrayText(items: readonly unknown[]): string {

@@ -20,6 +20,7 @@ import {
   type PostgresOwnKind,
   type TargetColumn,
 } from './postgres-cells.ts';
+import { ShapeRows } from './shape-rows.ts';
 import type { TargetTable } from './target-table.ts';
 
 /** Limit of columns: a row of more would not fit into a page of the server if all of its values were long. */
@@ -66,6 +67,8 @@ export class ColumnRows implements CopyRows {
   #known: Map<string, TargetColumn>;
   #columns: readonly TargetColumn[];
   #indexes = new Map<string, number>();
+  /** Maker of the rows of most records; undefined if only the columns of `--fields`, or of another program, are written. */
+  #shapes: ShapeRows | undefined;
 
   constructor(place: string, table: TargetTable, fields: readonly Field[] | undefined) {
     this.#place = place;
@@ -102,11 +105,17 @@ export class ColumnRows implements CopyRows {
 
   #index(): void {
     this.#indexes = new Map(this.#columns.map(({ name }, i) => [name, i]));
+    const isWhole = this.#table.isOurs && this.#fields === undefined;
+    this.#shapes = isWhole ? new ShapeRows(this.#columns, this.#indexes) : undefined;
   }
 
   encode(task: Task): string | Misfit {
     const fault = this.#table.uuidFault(task.uuid);
     if (fault !== undefined) return this.#misfit(fault);
+    return this.#shapes?.rowOf(task) ?? this.#rowOf(task);
+  }
+
+  #rowOf(task: Task): string | Misfit {
     const cells = new Array<string>(this.#columns.length).fill(NULL_CELL);
     cells[0] = copyCell(task.uuid);
     const draft: RowDraft = { cells, added: [], exact: [], others: [] };

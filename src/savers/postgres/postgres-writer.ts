@@ -3,7 +3,14 @@ import { sqlName } from '../../core/postgres/postgres-table.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { Misfit } from '../contract.ts';
 import type { CopyRows } from './postgres-rows.ts';
-import { addTargetColumns, makeStage, STAGE, type TargetTable, upsertFrom } from './target-table.ts';
+import {
+  addTargetColumns,
+  makeStage,
+  removedTable,
+  STAGE,
+  type TargetTable,
+  upsertFrom,
+} from './target-table.ts';
 
 /** A task of a batch. */
 export interface BatchTask {
@@ -17,6 +24,14 @@ export type RefuseRow = (index: number, why: Misfit) => void;
 
 /** Work that belongs to the transaction of the rows, as the marks of a ledger in the same database. */
 export type AlsoWrite = (session: PostgresSession) => Promise<void>;
+
+/** Code of a statement that names a table which is not there. */
+const NO_TABLE = '42P01';
+
+/** Returns the code with which the server has refused a statement. */
+function codeOf(error: unknown): string | undefined {
+  return ((error as Error).cause as { readonly code?: string } | undefined)?.code;
+}
 
 /** Writes rows to a table: copies them to a temporary table, and moves them from there in one statement. */
 export class PostgresWriter {
@@ -50,7 +65,8 @@ export class PostgresWriter {
     try {
       return await this.#link.run((session) => this.#insert(session, rows, count, also));
     } catch (error) {
-      const { code } = ((error as Error).cause ?? {}) as { code?: string };
+      const code = codeOf(error);
+      if (code === NO_TABLE) throw removedTable(this.#target.sql);
       if (code === '0A000') this.#takesCopy = false; // a table with row-level security, for example
       if (code === '0A000' || code === '23505') return false;
       throw error;
@@ -136,7 +152,15 @@ export class PostgresWriter {
     }
   }
 
-  #commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
+  async #commit<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
+    try {
+      return await this.#commitOnce(work);
+    } catch (error) {
+      throw codeOf(error) === NO_TABLE ? removedTable(this.#target.sql) : error;
+    }
+  }
+
+  #commitOnce<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
     const columns = this.#rows.columns;
     const { version } = this.#rows;
     return this.#link.run(async (session) => {

@@ -132,6 +132,11 @@ function isAttribute({ type }: DeclaredColumn): boolean {
   return type !== 'jsonb';
 }
 
+/** Returns the error of a table that another program has removed. */
+export function removedTable(sql: string): TaskpipeError {
+  return new TaskpipeError('DATA', `the table ${sql} was removed during the run; run the same command again`);
+}
+
 /**
  * Adds the columns that a table does not have: another task-save may have added some. Call it in a transaction.
  * @returns the writable columns that the table has then
@@ -142,11 +147,7 @@ export async function addTargetColumns(
   columns: readonly TargetColumn[],
 ): Promise<readonly TargetColumn[]> {
   const before = await declaredTable(session, sql);
-  if (before === undefined)
-    throw new TaskpipeError(
-      'DATA',
-      `the table ${sql} was removed during the run; run the same command again`,
-    );
+  if (before === undefined) throw removedTable(sql);
   const there = new Set(before.columns.map(({ name }) => name));
   const lacking = columns.filter(({ name }) => !there.has(name));
   if (lacking.length > 0) {

@@ -1,5 +1,5 @@
 import { parseLines, parseTask, type RecordReject } from '../../core/record/ndjson.ts';
-import { type Failure, runOf, Task } from '../../core/record/task.ts';
+import { type Failure, runOf, stateOf, Task } from '../../core/record/task.ts';
 import type { LineOptions } from '../../core/text/lines.ts';
 import { SETTLED } from '../../queues/contract.ts';
 import type { Queue, SettleCounts, SettleOptions, Verdict } from '../../queues/index.ts';
@@ -32,12 +32,12 @@ function judge(line: string): JudgedLine | RecordReject | undefined {
   }
   const task = parseTask(line);
   if (!(task instanceof Task)) return task;
-  const run = runOf(task.fields);
   const { uuid } = task;
-  if (run === undefined || run.state === 'SUCCESS') return { uuid, kind: 'done', line };
-  if (run.state === 'PENDING') return { uuid, kind: 'back', line };
-  const error = failureOf(run.error, run.state);
-  // The work succeeded, but its result does not fit the output, and is in the rest file.
+  const state = stateOf(task);
+  if (state === undefined || state === 'SUCCESS') return { uuid, kind: 'done', line };
+  if (state === 'PENDING') return { uuid, kind: 'back', line };
+  const error = failureOf(runOf(task.fields)?.error, state);
+  // The work succeeded, but its result does not fit the output: it is in the rest file.
   return { uuid, kind: 'failed', error, isFinal: MISFITS.includes(error.code), line };
 }
 

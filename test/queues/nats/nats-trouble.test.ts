@@ -5,7 +5,7 @@ import { createUser } from '@nats-io/nkeys';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { messageOf } from '../../../src/core/base/errors.ts';
 import type { NatsSession } from '../../../src/core/nats/contract.ts';
-import { callApi, publish, stateOf } from '../../../src/core/nats/jetstream.ts';
+import { callApi, lastMessage, publish, stateOf } from '../../../src/core/nats/jetstream.ts';
 import { natsAddress } from '../../../src/core/nats/nats-address.ts';
 import { framesOf } from '../../../src/core/nats/nats-frames.ts';
 import { openNats } from '../../../src/core/nats/nats-link.ts';
@@ -129,6 +129,20 @@ test('a task that is marked as finished while it waits is not delivered', () =>
     await run((session) => publish(session, all.of('done', 'a'), ''));
     expect(await takeAll(await queue.consume({ worker: 'w', lease: 30_000 }), 1)).toEqual(['b']);
   }));
+
+test('the first worker of a queue need not look whether its tasks are finished, unless one may be', async () => {
+  const renewed = (before: (queue: Queue) => Promise<unknown>): Promise<boolean> => {
+    let isNoted = false;
+    return withQueue(async (queue, all, run) => {
+      await before(queue);
+      await queue.push(tasks('a'));
+      expect(await takeAll(await queue.consume({ worker: 'w', lease: 30_000 }), 1)).toEqual(['a']);
+      isNoted = (await run((session) => lastMessage(session, all.streams.live, all.renewed))) !== undefined;
+    }).then(() => isNoted);
+  };
+  expect(await renewed(async () => {})).toBe(false);
+  expect(await renewed((queue) => queue.settle([{ uuid: 'before', kind: 'done' }]))).toBe(true);
+});
 
 test('claims of finished tasks are removed with their buckets, and those of others stay', () =>
   withQueue(async (queue, { streams }, run) => {

@@ -2,9 +2,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { finishedIn } from '../../faults/support/oracle.ts';
-import { trials } from '../../faults/support/report.ts';
 import { duckdb } from '../../support/duckdb.ts';
-import { ended, freshFolder, sh, start } from '../../support/run.ts';
+import { freshFolder, sh } from '../../support/run.ts';
 
 const lines = (...records: readonly object[]): string =>
   records.map((record) => `${JSON.stringify(record)}\n`).join('');
@@ -155,51 +154,4 @@ describe('task-save out.parquet/', () => {
     const end = await sh(`${as}task-save out.parquet/`, { cwd, input: lines({ uuid: 'a' }) });
     expect([end.code, end.stderr]).toEqual([74, expect.stringContaining('permission denied')]);
   });
-
-  test('keeps a second process out', async () => {
-    const cwd = freshFolder();
-    const first = start('task-save out.parquet/ --flush 1 --tee', { cwd });
-    first.stdin?.write(lines({ uuid: 'a' }));
-    await new Promise((resolve) => first.stdout?.once('data', resolve));
-    const second = await sh('task-save out.parquet/', { cwd, input: lines({ uuid: 'b' }) });
-    expect([second.code, second.stderr]).toEqual([
-      75,
-      expect.stringContaining('is being written by another task-save'),
-    ]);
-    first.stdin?.end();
-    expect((await ended(first)).code).toBe(0);
-  });
 });
-
-const COUNT = 400;
-
-test('kill -9 at any moment costs no row of a part, and makes none twice', async () => {
-  const input = lines(...Array.from({ length: COUNT }, (_, n) => ({ uuid: `u${n}`, n, s: { n } })));
-  for (let trial = 0; trial < trials(50, 20); trial++) {
-    const cwd = freshFolder();
-    const command = 'exec task-save out.parquet/ --ledger l --flush 10 --tee';
-    const child = start(command, { cwd });
-    child.stdin?.on('error', () => {});
-    const result = ended(child);
-    // The kill comes once this number of records was acknowledged.
-    let acknowledged = 0;
-    child.stdout?.on('data', (text: string) => {
-      acknowledged += text.split('\n').length - 1;
-      if (acknowledged > (trial * 61) % COUNT) child.kill('SIGKILL');
-    });
-    child.stdin?.end(input);
-    const passed = (await result).stdout.match(/"uuid":"u\d+"/g)?.map((text) => text.slice(8, -1)) ?? [];
-    const marked = finishedIn(join(cwd, 'l'));
-    for (const uuid of passed) expect(marked).toContain(uuid);
-    if (marked.size > 0) {
-      const rows = await duckdb(`select uuid from ${all(cwd)}`);
-      expect([...marked].filter((uuid) => !rows.some(([row]) => row === uuid))).toEqual([]);
-    }
-    const end = await sh(command, { cwd, input });
-    expect(end.code).toBe(0);
-    const found = await duckdb(`select count(*), count(distinct uuid), sum(n) from ${all(cwd)}`);
-    expect(found.flat().map(Number)).toEqual([COUNT, COUNT, (COUNT * (COUNT - 1)) / 2]);
-    expect(finishedIn(join(cwd, 'l')).size).toBe(COUNT);
-    expect(readdirSync(join(cwd, 'out.parquet')).filter((name) => name.startsWith('.'))).toEqual([]);
-  }
-}, 300_000);

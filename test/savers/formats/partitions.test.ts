@@ -4,8 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { folderOf, sameName, twinOf } from '../../../src/savers/partitions/partition-names.ts';
 import { contentsOf } from '../../faults/support/contents.ts';
 import { finishedIn } from '../../faults/support/oracle.ts';
-import { trials } from '../../faults/support/report.ts';
-import { ended, freshFolder, sh, start } from '../../support/run.ts';
+import { freshFolder, sh } from '../../support/run.ts';
 
 const record = (uuid: string, state: unknown, more: object = {}): string =>
   `${JSON.stringify({ uuid, state, ...more })}\n`;
@@ -77,7 +76,7 @@ describe('task-save --partition-by', () => {
     expect((await run('--accept-edits')).stderr).toContain('2 rows are gone, which was accepted');
   });
 
-  test('is an error with other kinds of outputs, without the uuid, and while another process saves', async () => {
+  test('is an error with other kinds of outputs, and without the uuid', async () => {
     const cwd = freshFolder();
     const fail = async (options: string): Promise<string> =>
       (await sh(`task-save ${options} --partition-by state`, { cwd, input: record('a', 1) })).stderr;
@@ -85,48 +84,8 @@ describe('task-save --partition-by', () => {
     expect(await fail('-')).toContain('needs a file');
     expect(await fail('out/a.csv --overwrite')).toContain('cannot be used with --partition-by');
     expect(await fail('out/a.csv --fields state')).toContain('needs the uuid among --fields');
-    const first = start('task-save out/a.csv --partition-by state --flush 1 --tee', { cwd });
-    first.stdin?.write(record('a', 1));
-    await new Promise((resolve) => first.stdout?.once('data', resolve));
-    expect(await fail('out/a.csv')).toContain('is being written by another task-save');
-    first.stdin?.end();
-    expect((await ended(first)).code).toBe(0);
   });
 });
-
-const COUNT = 400;
-
-test('kill -9 at any moment costs no row of any partition, and makes none twice', async () => {
-  const names = ['rows.csv', 'rows.ndjson.gz'];
-  const input = Array.from({ length: COUNT }, (_, i) => record(`u${i}`, `s${i % 7}`, { n: i })).join('');
-  for (let trial = 0; trial < trials(50, 6); trial++) {
-    const cwd = freshFolder();
-    const file = names[trial % names.length] as string;
-    const command = `exec task-save out/${file} --partition-by state --ledger l --flush 5 --tee`;
-    const child = start(command, { cwd });
-    child.stdin?.on('error', () => {});
-    const result = ended(child);
-    // The kill comes once this number of records was acknowledged.
-    let acknowledged = 0;
-    child.stdout?.on('data', (text: string) => {
-      acknowledged += text.split('\n').length - 1;
-      if (acknowledged > (trial * 61) % COUNT) child.kill('SIGKILL');
-    });
-    child.stdin?.end(input);
-    const passed = (await result).stdout.match(/"uuid":"u\d+"/g)?.map((text) => text.slice(8, -1)) ?? [];
-    const marked = finishedIn(join(cwd, 'l'));
-    for (const uuid of passed) expect(marked).toContain(uuid);
-    const end = await sh(command, { cwd, input });
-    expect(end.code).toBe(0);
-    const all = Object.values(partsOf(cwd, file)).join('');
-    const found = all.match(/\bu\d+\b/g) ?? [];
-    expect([found.length, new Set(found).size, finishedIn(join(cwd, 'l')).size]).toEqual([
-      COUNT,
-      COUNT,
-      COUNT,
-    ]);
-  }
-}, 300_000);
 
 test('folders of odd values are safe names that differ, also without case', () => {
   const odd = [

@@ -1,0 +1,45 @@
+/** Texts that a format may change. Each is the value of a row in the contract tests of loaders and savers. */
+export const TEXTS: readonly string[] = [
+  ...[
+    'plain',
+    ' leading and trailing ',
+    'a,b;c|d',
+    'a "quoted" word',
+    '"',
+    '""',
+    "it's",
+    'two\nlines',
+    'a\ttab',
+  ],
+  ...[
+    'Köln',
+    'e\u0301',
+    '東京',
+    '🙂',
+    '\u202eright to left',
+    '\u2028',
+    'ﬁ',
+    '=1+1',
+    '@SUM(A1)',
+    '-5',
+    '+5',
+    '#N/A',
+  ],
+  ...[
+    'NULL',
+    'null',
+    'true',
+    'NaN',
+    '007',
+    '1.10',
+    '1e5',
+    '2024-03-17',
+    '12:30',
+    '{"a":1}',
+    '[1]',
+    '<b>&amp;</b>',
+  ],
+  ...['\\n', '\\', '%41', "x'ff'", '__proto__', '_x0041_', 'x'.repeat(30_000)],
+];
+/** Numbers that must keep their digits. */
+export const NUMBERS: readonly string[] = ['0', '-1', '1.5', '9007199254740993', '0.1', '1e+300'];
