@@ -35,7 +35,7 @@ function save(
   options = '',
   { cwd = freshFolder(), env }: Saving = {},
 ): Promise<Ended> {
-  return sh(`task-save s3://out/${prefix}/ ${options}`, { cwd, input, env: server.env(env) });
+  return sh(`task-save 's3://out/${prefix}/' ${options}`, { cwd, input, env: server.env(env) });
 }
 
 /** Returns the texts of all objects of a prefix by the names that are left of their keys. */
@@ -90,15 +90,15 @@ describe('task-save to S3', { timeout: 60_000 }, () => {
     ];
     const cwd = freshFolder();
     const run = (more = ''): Promise<Ended> =>
-      save('keys', uuids.map((uuid) => good(uuid)).join('') + more, '--ledger l.jsonl', { cwd });
+      save('k ä+%/keys', uuids.map((uuid) => good(uuid)).join('') + more, '--ledger l.jsonl', { cwd });
     expect((await run()).code).toBe(0);
-    const objects = await objectsIn('keys');
+    const objects = await objectsIn('k ä+%/keys');
     expect([...objects.values()].map((text) => JSON.parse(text).uuid).sort()).toEqual(uuids.toSorted());
     expect([...objects.keys()]).toEqual(
       expect.arrayContaining(['a%2Fb.json', '...json', 'a%20b.json', '%2541.json']),
     );
     expect(await run(good('new'))).toMatchObject({ code: 0 }); // no object is missing
-    expect((await objectsIn('keys')).size).toBe(uuids.length + 1);
+    expect((await objectsIn('k ä+%/keys')).size).toBe(uuids.length + 1);
   });
 
   test('replaces an object by a later record, but never a success by a failure', async () => {
@@ -140,6 +140,13 @@ describe('task-save to S3', { timeout: 60_000 }, () => {
 
   test.each<readonly [string, string, Readonly<Record<string, string>>, number, RegExp]>([
     ['a wrong secret key', 's3://out/x/', { AWS_SECRET_ACCESS_KEY: 'hush' }, 74, /secret key is wrong/],
+    [
+      'a lack of rights',
+      's3://out/x/',
+      { AWS_ACCESS_KEY_ID: 'test:guest', AWS_SECRET_ACCESS_KEY: 'visiting' },
+      74,
+      /need the right s3:ListBucket for out/,
+    ],
     ['a bucket that is not there', 's3://nowhere/x/', {}, 74, /there is no bucket nowhere/],
     ['one object', 's3://out/x.csv', {}, 2, /end its name with a slash: task-save s3:\/\/out\/x\.csv\//],
     ['Parquet', 's3://out/x.parquet/', {}, 2, /Parquet is saved to a folder of this machine/],
@@ -151,7 +158,7 @@ describe('task-save to S3', { timeout: 60_000 }, () => {
   ])('refuses %s', async (_, words, env, code, message) => {
     const end = await sh(`task-save ${words}`, { input: good('a'), env: server.env(env) });
     expect(end).toMatchObject({ code, stderr: expect.stringMatching(message) });
-    expect(end.stderr).not.toMatch(/hush|testing/);
+    expect(end.stderr).not.toMatch(/hush|testing|visiting/);
   });
 });
 

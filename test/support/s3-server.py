@@ -41,6 +41,7 @@ location = us-east-1
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
+user_test_guest = visiting
 
 [app:proxy-server]
 use = egg:swift#proxy

@@ -71,7 +71,12 @@ class Bucket implements S3Bucket {
       headers: { ...request.headers, 'X-Amz-Content-Sha256': hash('sha256', body ?? '') },
     }).sign();
     const answer = await agent.request({
-      ...{ origin: url.origin, path: url.pathname + url.search, method, body: body ?? null },
+      ...{
+        origin: url.origin,
+        path: url.pathname + url.search.replaceAll('+', '%20'),
+        method,
+        body: body ?? null,
+      },
       headers: Object.fromEntries(signed.headers as unknown as Iterable<[string, string]>),
       signal: this.#settings.aborting ?? null,
     });
@@ -96,7 +101,7 @@ class Bucket implements S3Bucket {
         const now = performance.now();
         if (count === 0) since = now;
         if (!isPassing(error) || (count > 0 && now - since >= this.#limit)) throw fault(error);
-        this.#tellAway(fault(error));
+        if (count > 0) this.#tellAway(fault(error)); // not of a connection that was closed while it was idle
         await sleep(Math.min(backoffDelay(++count, BACKOFF), this.#limit), undefined, { signal: aborting });
       },
     };
@@ -110,7 +115,7 @@ class Bucket implements S3Bucket {
     const { Agent } = await import('undici');
     const connecting = Math.max(1, Math.min(CONNECTING, this.#patience));
     this.#agent ??= new Agent({
-      ...{ connections: CONNECTIONS, connect: { timeout: connecting } },
+      ...{ connections: CONNECTIONS, connect: { timeout: connecting, rejectUnauthorized: true } },
       ...{ headersTimeout: SILENCE, bodyTimeout: SILENCE },
     });
     return this.#agent;

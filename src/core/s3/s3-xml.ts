@@ -15,7 +15,9 @@ export function textsIn(xml: string): ReadonlyMap<string, readonly string[]> | u
   parser.on('cdata', take);
   parser.on('closetag', ({ name }) => {
     const local = name.slice(name.indexOf(':') + 1);
-    found.set(local, [...(found.get(local) ?? []), text]);
+    const texts = found.get(local);
+    if (texts === undefined) found.set(local, [text]);
+    else texts.push(text);
     text = '';
   });
   parser.on('error', (error) => {
