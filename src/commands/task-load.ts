@@ -26,7 +26,7 @@ export const command: Command = defineCommand({
     'Reads CSV, TSV, NDJSON, a JSON array, plain lines, a sitemap, a workbook, Parquet, or a database of SQLite or PostgreSQL, and writes tasks: NDJSON records with a uuid.',
   usage: '[FILE...] [options]',
   about:
-    'FILEs may be packed with gzip or zstd; - or no FILE is the standard input. Without --uuid-fields a record keeps the uuid ' +
+    'FILEs may be packed with gzip or zstd; - or no FILE is the standard input, and s3://BUCKET/KEY an object in S3, with the variables and profiles of AWS. Without --uuid-fields a record keeps the uuid ' +
     'it has, else gets one made of all its names and values: the same input gives the same tasks, so a run can be ' +
     'resumed. A name with a comma or = in an option stands between double quotes, as in CSV.',
   takesFiles: true,
@@ -41,6 +41,7 @@ export const command: Command = defineCommand({
       'what failed, of a database',
     ],
     ["task-load 'postgres://db.example/shop' --table items", 'the rows of a table of PostgreSQL'],
+    ['task-load s3://lists/urls.csv.gz', 'an object in S3'],
     ['task-load big.csv.gz --shard 1/4', 'the first quarter, for one of four machines'],
   ],
   async run(all, operands, io) {

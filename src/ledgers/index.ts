@@ -6,6 +6,7 @@ import { TaskpipeError } from '../core/base/errors.ts';
 import { withoutUser } from '../core/base/terminal-text.ts';
 import type { IdSet } from '../core/ids/index.ts';
 import { isPostgres } from '../core/postgres/postgres-address.ts';
+import { isS3 } from '../core/s3/s3-address.ts';
 import type { Ledger, LedgerSettings } from './contract.ts';
 import { jsonlLedger } from './jsonl/jsonl-ledger.ts';
 import { postgresLedger } from './postgres/postgres-ledger.ts';
@@ -88,11 +89,11 @@ export function finishedIn(
 /**
  * Returns the options that have no effect on a ledger, each with the reason.
  * @param place undefined if there is none
- * @param other another place of the run that may be in a database
+ * @param other another place of the run that may be on a server
  */
 export function unusedLedgerOptions(place: string | undefined, other?: string): ReadonlyMap<string, string> {
   const words = 'is for a ledger in Redis or PostgreSQL; it does nothing';
-  if (isPostgres(other)) return new Map();
+  if (isPostgres(other) || isS3(other)) return new Map();
   if (place === undefined) return new Map([['patience', `${words} without one`]]);
   const isServer = isRedisLedger(place) || isPostgres(place);
   return new Map(isServer ? [] : [['patience', `${words} with this one`]]);

@@ -3,6 +3,7 @@
  * how tasks were run.
  */
 import { isPostgres } from '../core/postgres/postgres-address.ts';
+import { isS3 } from '../core/s3/s3-address.ts';
 import { CSV, TSV } from '../core/text/csv.ts';
 import type { Destination, DestinationOptions, OpenRows } from './contract.ts';
 import { unpackedName } from './packed/codec.ts';
@@ -14,7 +15,7 @@ export { placesOf } from './file/output-paths.ts';
 export { PARQUET_LIMITS } from './parquet/part-limits.ts';
 export { type FieldOption, parseFields } from './rows/fields.ts';
 
-export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite' | 'postgres' | 'parquet';
+export type SaveFormat = 'csv' | 'tsv' | 'ndjson' | 'sqlite' | 'postgres' | 'parquet' | 's3';
 
 /** Options that only some formats use. */
 export type SaveOption =
@@ -64,6 +65,14 @@ export const savers: Readonly<Record<SaveFormat, Saver>> = {
       return openParquet(options);
     },
   },
+  s3: {
+    endings: [],
+    uses: [],
+    async open(options) {
+      const { openS3Prefix } = await import('./s3/index.ts'); // loads undici only if it is needed
+      return openS3Prefix(options);
+    },
+  },
 };
 
 export const saveFormats: readonly SaveFormat[] = Object.keys(savers) as SaveFormat[];
@@ -71,6 +80,7 @@ export const saveFormats: readonly SaveFormat[] = Object.keys(savers) as SaveFor
 /** Returns the format of an output by its url or the ending of its name, ignoring `.gz` and `.zst`; undefined if the ending is unknown. */
 export function saveFormatOf(path: string): SaveFormat | undefined {
   if (isPostgres(path)) return 'postgres';
+  if (isS3(path)) return 's3';
   const isPacked = path !== unpackedName(path);
   const name = unpackedName(path).toLowerCase();
   const format = saveFormats.find((format) => savers[format].endings.some((ending) => name.endsWith(ending)));

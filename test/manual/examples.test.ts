@@ -1,5 +1,5 @@
 /* Runs the examples of every help text as written. */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { serve as serveTasks } from '../serve/service.ts';
 import { needsPostgres, startPostgres } from '../support/postgres.ts';
 import { needsRedis, startRedis } from '../support/redis.ts';
 import { freshFolder, has, sh } from '../support/run.ts';
+import { needsS3, startS3 } from '../support/s3.ts';
 import { serve } from '../support/serve.ts';
 
 const address = await serve();
@@ -57,6 +58,7 @@ test.for(examples.flat())('the example of $name runs: $line', async ({ line }, c
   const cwd = folder();
   if (line.includes('redis://')) await needsRedis(context);
   if (line.includes('postgres://')) await needsPostgres(context);
+  if (line.includes('s3://')) await needsS3(context);
   if (line.startsWith('task-serve')) return staysUp(line, cwd);
   if (line.includes('tasks.db'))
     await sh('task-load a.csv | task-exec --command true | task-save tasks.db', { cwd });
@@ -70,7 +72,7 @@ test.for(examples.flat())('the example of $name runs: $line', async ({ line }, c
   if (line.includes('postgres://')) typed = await withTable(typed);
   if (line.includes(' watch ')) return watches(typed, cwd);
   // A pull waits for more tasks unless an option ends it.
-  const env = { TASK_UNTIL_EMPTY: 'yes' };
+  const env = { TASK_UNTIL_EMPTY: 'yes', ...(line.includes('s3://') && (await objectsOf(line, cwd))) };
   const { code, stderr, stdout } = await sh(`set -o pipefail; ${typed}`, { cwd, input, env });
   expect([code, stderr, stdout]).toEqual([0, stderr, stdout]);
   expect(stderr).not.toMatch(/failed|rejected|did you mean|a defect/);
@@ -100,6 +102,15 @@ async function withTable(line: string): Promise<string> {
   const { url, sql } = await startPostgres();
   sql('create table items (id int, name text); insert into items values (1, $$a$$)');
   return line.replaceAll('postgres://db.example/shop', url);
+}
+
+/** Starts a server of S3, which has the object that the line reads. Returns its variables. */
+async function objectsOf(line: string, cwd: string): Promise<Readonly<Record<string, string>>> {
+  const server = await startS3();
+  const [, bucket = '', key = ''] = /s3:\/\/([^/]+)\/(\S*)/.exec(line) ?? [];
+  await server.bucket(bucket);
+  if (!key.endsWith('/')) await server.put(`${bucket}/${key}`, readFileSync(join(cwd, 'big.csv.gz')));
+  return server.env();
 }
 
 /** Returns the line with the URL of a running Redis, which has the queue and the worker that the line names. */

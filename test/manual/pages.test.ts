@@ -51,6 +51,7 @@ const NOT_RUN = [
   /^task-load a\.csv \| task-exec --http \| task-save out\.csv$/, // the bug report
   /^task-queue size 'rediss:/, // a server of the reader
   /^task-load \$db --query |^task-done count "\$TASK_LEDGER"$/, // PostgreSQL of the reader
+  /^task-load s3:/, // the same
   /^task-load a\.csv \| task-queue push$|^task-queue pull --until-empty .* m1\.csv --tee/, // the same
 ];
 

@@ -32,7 +32,7 @@ export const command: Command = defineCommand({
   name: 'task-save',
   summary: 'Saves tasks and their results: each uuid gives exactly one row, through any crash.',
   usage: 'OUT [options]',
-  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, a SQLite database (.db, .sqlite), a database of PostgreSQL (postgres://HOST/DATABASE), a folder of Parquet files (.parquet/), or - for the standard output. It is appended to; a uuid that has a row is not written again.
+  about: `OUT is a .csv, .tsv, .ndjson or .jsonl file, a SQLite database (.db, .sqlite), a database of PostgreSQL (postgres://HOST/DATABASE), a folder of Parquet files (.parquet/), a prefix in S3 (s3://BUCKET/PREFIX/), or - for the standard output. It is appended to; a uuid that has a row is not written again.
 
 SUCCESS records, and records without "run", go to OUT. All others go to the rest file, ready to be loaded again; it goes away once nothing is left in it.
 
@@ -41,6 +41,8 @@ The columns of a CSV are those of its header, else --fields, else those of the f
 In a database, a later record with the same uuid replaces the row, but a failure (--all) does not replace a success. A new attribute gets its own column; objects and arrays are JSON. Several processes may save to one database at a time, each with its own --rest.
 
 In a folder of Parquet files, each commit is a part: part-000001.parquet and so on, which never changes. Each attribute is a column of text, of whole or other numbers, or of booleans; objects and arrays are JSON. Parts may differ in their columns.
+
+In S3, each record is the object PREFIX/UUID.json, which a later record replaces. Server and credentials are those of the variables and profiles of AWS.
 
 After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input. After a second one it saves what it has read, and ends. The last line says how to continue.`,
   takesFiles: true,
@@ -71,6 +73,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
       'save a row per task in the table "prices" of PostgreSQL',
     ],
     ['task-save out.parquet/ --ledger done.jsonl', 'save to Parquet files, 50,000 rows in each'],
+    ['task-save s3://results/pages/ --ledger done.jsonl', 'store an object per task in S3'],
     ['task-save - --format csv | head', 'look at the rows'],
   ],
   isFilter: (values, [out]) => values.tee || out === '-',

@@ -62,7 +62,7 @@ function ledgerHints({ saved, present }: SaveSummary, told: Told): string[] {
   const kind = saveFormatOf(out);
   if (kind === 'sqlite' || kind === 'postgres')
     return [`to skip what is finished, first: export TASK_LEDGER=${quote(out)}`];
-  if (kind === undefined || kind === 'parquet' || told.partitionBy !== undefined)
+  if (kind === undefined || kind === 'parquet' || kind === 's3' || told.partitionBy !== undefined)
     return ['without --ledger the same command runs finished tasks again'];
   const typed = delimiter === undefined ? '' : ` --delimiter ${quote(delimiter)}`;
   const mark = `task-load ${quote(out)}${typed} --quiet | task-done mark done.jsonl > /dev/null`;
@@ -109,7 +109,7 @@ function countsOf(summary: SaveSummary, { out, bad, isStopped, isFromFile }: Tol
 
 /** Returns true if an output adds columns without `--widen`, so that a misfit has another cause. */
 function hasNoWiden(out: string): boolean {
-  return ['sqlite', 'postgres', 'parquet'].includes(saveFormatOf(out) ?? '');
+  return ['sqlite', 'postgres', 'parquet', 's3'].includes(saveFormatOf(out) ?? '');
 }
 
 /** Returns the command as it was typed, without the parts that would fail in a second run. */

@@ -1,5 +1,6 @@
 import { quote } from 'shlex';
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { isS3 } from '../../core/s3/s3-address.ts';
 
 /** A kind of file that has known first bytes and cannot be read directly. */
 interface Kind {
@@ -78,10 +79,8 @@ export function refusePacked(first: Buffer, path: string): void {
   const isOpenDocument = /mimetypeapplication|\.ods$/i.test(first.toString('latin1', 30, 90) + path);
   const name = isWorkbook ? 'a workbook of a spreadsheet program (xlsx or ods)' : kind.name;
   const remedy = !isWorkbook ? kind.remedy : isOpenDocument ? asCsv : asXlsx;
-  throw new TaskpipeError(
-    'DATA',
-    `${path === '-' ? 'stdin' : path} is ${name}; ${remedy(path === '-' ? 'FILE' : quote(path))}`,
-  );
+  const file = path === '-' || isS3(path) ? 'FILE' : quote(path);
+  throw new TaskpipeError('DATA', `${path === '-' ? 'stdin' : path} is ${name}; ${remedy(file)}`);
 }
 
 /** Returns true if the bytes begin like zstd data: with a frame, or with one to skip, as pzstd writes. */

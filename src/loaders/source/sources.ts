@@ -8,7 +8,10 @@ import pMap from 'p-map';
 import { quote } from 'shlex';
 import { ioError, messageOf, systemCode, TaskpipeError } from '../../core/base/errors.ts';
 import { isPostgres, postgresAddress } from '../../core/postgres/postgres-address.ts';
+import type { S3Settings } from '../../core/s3/contract.ts';
+import { isS3 } from '../../core/s3/s3-address.ts';
 import { isGzip, isTelling, isZstd, refusePacked } from './packed.ts';
+import { mustBeThere, objectBytes } from './s3-source.ts';
 import { BrokenFrames, framesOf } from './zstd.ts';
 
 export { isTelling } from './packed.ts';
@@ -24,16 +27,20 @@ export function sourceName(path: string): string {
 /**
  * Checks that all files can be read before the first one is read: a misspelt name must not be found only after an
  * hour.
+ * @param server how long a server is waited for
  * @throws {TaskpipeError} `IO`, naming a file that cannot be read
  */
-export async function checkSources(paths: readonly string[]): Promise<void> {
+export async function checkSources(paths: readonly string[], server: S3Settings = {}): Promise<void> {
   const files = paths.filter((path) => path !== '-' && !isPostgres(path));
+  if (files.length === 1 && isS3(files[0])) return; // it is read at once
   await pMap(
     files,
     (path) =>
-      access(path, constants.R_OK).catch((error) => {
-        throw ioError('cannot read', path, error);
-      }),
+      isS3(path)
+        ? mustBeThere(path, server)
+        : access(path, constants.R_OK).catch((error) => {
+            throw ioError('cannot read', path, error);
+          }),
     { concurrency: 16 },
   );
 }
@@ -49,10 +56,11 @@ export async function sizeOf(paths: readonly string[]): Promise<number | undefin
 }
 
 /**
- * Reads the bytes of a file or of the standard input (`-`). Decompresses them if they begin like gzip or zstd
+ * Reads the bytes of a file, of an object in S3, or of the standard input (`-`). Decompresses them if they begin like gzip or zstd
  * data.
  * @param onRead called with the number of bytes of each chunk of a file, as on the disk
  * @param signal ends the wait for a named pipe whose writer never comes, or never writes
+ * @param server how long a server is waited for
  * @throws {TaskpipeError} `IO` if it cannot be read, `DATA` if the compressed data is broken, or of another
  *   kind
  */
@@ -61,11 +69,17 @@ export async function* openSource(
   stdin: () => AsyncIterable<Buffer>,
   onRead: (bytes: number) => void = () => {},
   signal: AbortSignal = new AbortController().signal,
+  server: Pick<S3Settings, 'patience' | 'warn'> = {},
 ): AsyncGenerator<Buffer> {
   // Decompression reads ahead. Without this, a pipe with an idle writer would keep a finished process alive.
   const end = new AbortController();
   const until = AbortSignal.any([signal, end.signal]);
-  const bytes = path === '-' ? stdin() : fileBytes(path, onRead, until);
+  const bytes =
+    path === '-'
+      ? stdin()
+      : isS3(path)
+        ? objectBytes(path, { ...server, aborting: until })
+        : fileBytes(path, onRead, until);
   try {
     const { first, all } = await peek(bytes, isTelling);
     const unpack = unpackerOf(first);

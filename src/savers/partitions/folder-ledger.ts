@@ -32,8 +32,13 @@ export class FolderLedger {
 
   /** Records a row that was found in the output. */
   meet(uuid: string): void {
+    if (this.isUnknown(uuid)) this.#unknown.push(uuid);
+  }
+
+  /** Returns whether the ledger says nothing about the row of a uuid. */
+  isUnknown(uuid: string): boolean {
     const { saved, undone } = this.#opened.history;
-    if (!saved.has(uuid) && !undone.has(uuid)) this.#unknown.push(uuid);
+    return !saved.has(uuid) && !undone.has(uuid);
   }
 
   /**

@@ -25,7 +25,7 @@ export interface Loading extends AsyncIterable<readonly Task[]> {
 }
 
 /**
- * Reads tasks from files (CSV, TSV, NDJSON, a JSON array, plain lines, sitemaps, workbooks, Parquet or SQLite; text may be packed) or from rows
+ * Reads tasks from files (CSV, TSV, NDJSON, a JSON array, plain lines, sitemaps, workbooks, Parquet or SQLite; text may be packed, or an object in S3) or from rows
  * in memory:
  *
  *     const rows = [{ url: 'https://example.com/1' }, { url: 'https://example.com/2' }];
@@ -92,7 +92,11 @@ async function* batches<T>(
   counts: LoadCounts,
   give: Yield<T>,
 ): AsyncGenerator<T> {
-  await checkSources(sources.filter((source) => typeof source === 'string'));
+  const { patience, info: warn, signal: aborting } = options;
+  await checkSources(
+    sources.filter((source) => typeof source === 'string'),
+    { patience, warn, aborting },
+  );
   const leftOut = await leftOutBy(options);
   yield* unfinished(sources, options, counts, leftOut, give);
   const warning = leftOut.seen?.warning;

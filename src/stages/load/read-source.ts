@@ -1,4 +1,6 @@
+import { quote } from 'shlex';
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { isS3 } from '../../core/s3/s3-address.ts';
 import { needsMoreForEncoding } from '../../core/text/encoding.ts';
 import { EncodingHints } from '../../core/text/encoding-hints.ts';
 import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
@@ -88,20 +90,22 @@ export async function* readRecords(
   };
   const hints = hintsOf(options, typed);
   const known = formatByName(path, hints);
-  const open = known === undefined || path === '-' ? undefined : openerFor(known);
+  const isStream = path === '-' || isS3(path);
+  const open = known === undefined || isStream ? undefined : openerFor(known);
   if (open !== undefined) return yield* open(path, read);
   if (known !== undefined) mustBeStream(known, read);
   const onRead = (count: number): void => {
     counts.bytes += count;
   };
-  const bytes = uncut(openSource(path, options.stdin ?? noStdin, onRead, options.signal), options.signal);
+  const { stdin = noStdin, signal, patience } = options;
+  const bytes = uncut(openSource(path, stdin, onRead, signal, { patience, warn: read.info }), signal);
   const { first, all } = await peek(
     bytes,
     (start) => read.null || (hasStart(start) && (known !== undefined || canSniff(start))),
   );
   const format = known ?? formatByStart(first, hints);
   if (known === undefined && paths.length === 1) refuseUnused([format], options, typed);
-  const opener = path === '-' ? undefined : openerFor(format);
+  const opener = isStream ? undefined : openerFor(format);
   if (opener !== undefined) return yield* opener(path, read);
   if (read.null) return yield* loadBytes(format, all, read);
   if (known === undefined) noteFormat(format, first, read);
@@ -129,7 +133,8 @@ function loadBytes(
 function mustBeStream(format: Format, { source }: ReadOptions): Loader {
   const loader = loaderFor(format);
   if (loader !== undefined) return loader;
-  throw new TaskpipeError('USAGE', `${source}: ${format} is read from a file, not from a pipe; name it`);
+  const remedy = isS3(source) ? `an object; copy it first: aws s3 cp ${quote(source)} .` : 'a pipe; name it';
+  throw new TaskpipeError('USAGE', `${source}: ${format} is read from a file, not from ${remedy}`);
 }
 
 /**

@@ -6,6 +6,7 @@ import { checkOptions } from '../../core/options/library-options.ts';
 import { isPostgres, isSameDatabase, postgresAddress } from '../../core/postgres/postgres-address.ts';
 import { TABLE } from '../../core/postgres/postgres-table.ts';
 import { stateOf, type Task } from '../../core/record/task.ts';
+import { isS3, s3Address } from '../../core/s3/s3-address.ts';
 import { realPath, resolved } from '../../core/storage/durable.ts';
 import { checkPlaces } from '../../core/storage/path-conflicts.ts';
 import type { Destination } from '../../savers/contract.ts';
@@ -99,16 +100,25 @@ function mustBeWritable(out: string): void {
 
 /** Returns the path of an output; undefined if it is not a file. */
 export function outputFile(out: string): string | undefined {
-  return out === '-' || isPostgres(out) ? undefined : withoutSlash(out);
+  return out === '-' || isPostgres(out) || isS3(out) ? undefined : withoutSlash(out);
 }
 
 /** Returns the default path of the rest file. @param table table of a database */
 export function restFileOf(out: string, table?: string): string {
   if (isPostgres(out)) {
     const name = table ?? postgresAddress(out).table ?? TABLE;
-    return `${name.replace(/[^\p{L}\p{N}._-]+/gu, '_')}.rest.ndjson`;
+    return `${fileName(name)}.rest.ndjson`;
+  }
+  if (isS3(out)) {
+    const { bucket, key } = s3Address(out);
+    return `${fileName(/([^/]+)\/*$/.exec(key)?.[1] ?? bucket)}.rest.ndjson`;
   }
   return `${out === '-' ? 'task-save' : withoutSlash(out)}.rest.ndjson`;
+}
+
+/** Returns a name without the characters that may not be safe in the name of a file. */
+function fileName(name: string): string {
+  return name.replace(/[^\p{L}\p{N}._-]+/gu, '_');
 }
 
 /** Returns the path of a folder without the slash at its end. */
@@ -217,6 +227,11 @@ async function openDestination(out: string, options: OpenOptions): Promise<Desti
     throw new TaskpipeError(
       'USAGE',
       `--format ${format} is for files: rows go to a table of PostgreSQL; leave it out`,
+    );
+  if (isS3(out) && format !== 's3')
+    throw new TaskpipeError(
+      'USAGE',
+      `--format ${format} is for files: in S3, each task is an object of JSON; leave it out`,
     );
   const { warn = quiet, info = quiet, sync = 'batch' } = options;
   const { rows: openRows, open } = savers[format];

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { ioError, jsonFault, TaskpipeError } from '../../../core/base/errors.ts';
-import { privacyFault } from '../file-privacy.ts';
+import { privacyFault } from '../../../core/storage/file-privacy.ts';
 
 /**
  * Reads a file with a secret. The file must be private.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { AwsV4Signer } from 'aws4fetch';
 import { TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
+import { AWS_ADVICE, type AwsCredentials, credentialsIn, sectionOf } from '../../../core/s3/aws-profile.ts';
 import { encodeUtf8, pathBytes } from '../../../core/text/encoding.ts';
 import { type HeaderList, headerValue, mergeHeaders } from '../request/headers.ts';
 import type { HttpRequest } from '../request/redirect.ts';
@@ -14,12 +15,6 @@ import { readSecretFile } from './secret-file.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-interface AwsCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-}
-
 /**
  * Returns the login by AWS Signature Version 4. Each request is signed when it is sent, with the hash of its body; files
  * are read once more for that.
@@ -28,7 +23,7 @@ interface AwsCredentials {
  */
 export async function sigv4Login(scope: string, env: Variables): Promise<Login> {
   const [region = '', service = ''] = scope.split(':').slice(-2);
-  const credentials = credentialsOf(env) ?? (await profileCredentials(env));
+  const credentials = credentialsIn(env) ?? (await profileCredentials(env));
   const cache = new Map<string, ArrayBuffer>();
   return {
     identity: `AWS4 ${credentials.accessKeyId} ${region} ${service}`,
@@ -51,35 +46,22 @@ export async function sigv4Login(scope: string, env: Variables): Promise<Login> 
   };
 }
 
-/** Returns the credentials in variables, or in a profile, which has the same names in small letters. */
-function credentialsOf(values: Variables): AwsCredentials | undefined {
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  } = values;
-  if (!accessKeyId || !secretAccessKey) return undefined;
-  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
-}
-
-const ADVICE = 'set them, as in eval "$(aws configure export-credentials --format env)"';
-
 /** Reads the credentials of the profile `AWS_PROFILE`, else of `default`. */
 async function profileCredentials(env: Variables): Promise<AwsCredentials> {
   const { AWS_PROFILE: profile, AWS_SHARED_CREDENTIALS_FILE: named, HOME: home } = env;
   const file = named || (home && join(home, '.aws/credentials'));
   if (file && (profile || named || (await isThere(file)))) {
     const name = profile || 'default';
-    const found = credentialsOf(profileIn(await readSecretFile('--aws-sigv4', file), name));
+    const found = credentialsIn(sectionOf(await readSecretFile('--aws-sigv4', file), name));
     if (found !== undefined) return found;
     throw new TaskpipeError(
       'USAGE',
-      `--aws-sigv4: ${file} has no aws_access_key_id and aws_secret_access_key for the profile ${quoted(name)}; for other kinds of profiles, ${ADVICE}`,
+      `--aws-sigv4: ${file} has no aws_access_key_id and aws_secret_access_key for the profile ${quoted(name)}; for other kinds of profiles, ${AWS_ADVICE}`,
     );
   }
   throw new TaskpipeError(
     'USAGE',
-    `--aws-sigv4 needs the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary credentials; ${ADVICE}`,
+    `--aws-sigv4 needs the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN for temporary credentials; ${AWS_ADVICE}`,
   );
 }
 
@@ -88,19 +70,6 @@ async function isThere(file: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** Returns the values of a profile, by names in capital letters. Later ones count; indented lines belong to another value. */
-function profileIn(text: string, profile: string): Variables {
-  const values: Record<string, string> = Object.create(null);
-  let isOurs = false;
-  for (const line of text.replace(/^\ufeff/, '').split(/\r?\n/)) {
-    const [, section] = /^\[([^\]]*)\]/.exec(line) ?? [];
-    if (section !== undefined) isOurs = section.trim() === profile;
-    const [, name, value] = /^(\w+)[ \t]*=[ \t]*(\S+)/.exec(line) ?? [];
-    if (isOurs && name !== undefined && value !== undefined) values[name.toUpperCase()] = value;
-  }
-  return values;
 }
 
 /** Returns the headers that the signature covers, besides `Host`: those of AWS, with the hash of the body. */

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
 import { InvalidValue } from '../../../core/options/option.ts';
-import { privacyFault } from '../file-privacy.ts';
+import { privacyFault } from '../../../core/storage/file-privacy.ts';
 import { wellFormed } from './params.ts';
 
 /** Headers in the order in which they are sent: name, value, name, value. */

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { ioError, TaskpipeError } from '../../../core/base/errors.ts';
 import { quoted } from '../../../core/base/terminal-text.ts';
-import { privacyFault } from '../file-privacy.ts';
+import { privacyFault } from '../../../core/storage/file-privacy.ts';
 import { shownUrl } from '../request/target.ts';
 import { addIfNetwork } from './names/addresses.ts';
 import { isSocks, socksProblem } from './routes/socks.ts';

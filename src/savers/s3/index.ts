@@ -1,0 +1,205 @@
+/*
+ * Saves to objects in S3: one object per task, so that a later record with the same uuid replaces it. Owns the keys of
+ * objects and what the ledger says about them. Must not know the order of records: that belongs to the router.
+ */
+import pMap from 'p-map';
+import { TaskpipeError } from '../../core/base/errors.ts';
+import { IdSet } from '../../core/ids/index.ts';
+import { type Fields, runOf, stateOf, type Task } from '../../core/record/task.ts';
+import type { S3Bucket } from '../../core/s3/contract.ts';
+import { type S3Address, s3Address } from '../../core/s3/s3-address.ts';
+import { CONNECTIONS, openBucket } from '../../core/s3/s3-bucket.ts';
+import { listKeys, objectText, putObject } from '../../core/s3/s3-objects.ts';
+import type { Destination, DestinationOptions, Misfit, RowBatch, Rows } from '../contract.ts';
+import { FolderLedger } from '../partitions/folder-ledger.ts';
+import { ndjson } from '../rows/ndjson-rows.ts';
+import { ObjectKeys } from './object-keys.ts';
+
+const TYPE = 'application/json';
+
+/**
+ * Opens a prefix in S3 to save to: one object per task, and a later record replaces an earlier one, but a failure never
+ * replaces a success. A start lists the objects.
+ * @throws {TaskpipeError} `IO`, `DATA` if objects are missing that the ledger names, `USAGE`
+ */
+export async function openS3Prefix(given: DestinationOptions): Promise<Destination> {
+  const address = prefixOf(given.path);
+  const options = { ...given, path: address.place };
+  checkOptions(options);
+  const { patience, warn, stopped: stopping } = options;
+  const bucket = openBucket(address, { patience, warn, stopping });
+  let ledger: FolderLedger | undefined;
+  try {
+    ledger = await FolderLedger.open(options);
+    const keys = new ObjectKeys(address);
+    const [saved, unknown] = [new IdSet(), [] as string[]];
+    for await (const batch of listKeys(bucket, address.key)) {
+      for (const uuid of batch.flatMap((key) => keys.uuidOf(key) ?? []))
+        if (saved.add(uuid) && ledger?.isUnknown(uuid)) unknown.push(uuid);
+    }
+    await ledger?.agree(saved);
+    const objects = new Objects(bucket, keys);
+    for (const uuid of await markable(unknown, objects, options)) ledger?.meet(uuid);
+    const rows = (await ndjson(nothing(), options)) as Rows;
+    return new PrefixDestination({ rows, objects, keys, saved, ledger, bucket });
+  } catch (error) {
+    await ledger?.close();
+    await bucket.close();
+    throw error;
+  }
+}
+
+async function* nothing(): AsyncGenerator<Buffer> {}
+
+/** Returns the address of an output: that of a folder. @throws {TaskpipeError} `USAGE` */
+function prefixOf(typed: string): S3Address {
+  const address = s3Address(typed);
+  const { key, place } = address;
+  if (/\.parquet\/$/.test(key))
+    throw new TaskpipeError(
+      'USAGE',
+      `${place}: Parquet is saved to a folder of this machine; copy that to S3`,
+    );
+  if (key === '' || key.endsWith('/')) return address;
+  throw new TaskpipeError(
+    'USAGE',
+    `${place}: an output in S3 is one object per task; end its name with a slash: task-save ${place}/`,
+  );
+}
+
+/** @throws {TaskpipeError} `USAGE` for options that objects cannot use */
+function checkOptions({
+  acceptEdits,
+  ledger,
+  widen,
+  overwrite,
+  escapeFormulas,
+  path,
+}: DestinationOptions): void {
+  const refuse = (words: string): never => {
+    throw new TaskpipeError('USAGE', words);
+  };
+  if (widen) refuse('--widen is for CSV: an object has all attributes of its record');
+  if (overwrite)
+    refuse(`--overwrite is for files and SQLite; empty the prefix first: aws s3 rm --recursive ${path}`);
+  if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens objects');
+  if (acceptEdits && ledger === undefined)
+    refuse(`--accept-edits needs --ledger: without one, nothing says which objects were in ${path}`);
+}
+
+/** Returns the uuids of objects that the ledger may get: those of failures count only with `all`, as records do. */
+async function markable(
+  uuids: readonly string[],
+  objects: Objects,
+  { all }: DestinationOptions,
+): Promise<readonly string[]> {
+  if (all) return uuids;
+  const states = await pMap(uuids, (uuid) => objects.isSuccess(uuid), { concurrency: CONNECTIONS });
+  return uuids.filter((_, i) => states[i]);
+}
+
+/** Objects of tasks. */
+class Objects {
+  readonly #bucket: S3Bucket;
+  readonly #keys: ObjectKeys;
+
+  constructor(bucket: S3Bucket, keys: ObjectKeys) {
+    this.#bucket = bucket;
+    this.#keys = keys;
+  }
+
+  /** Returns whether the object of a task is there and is not that of a failure. */
+  async isSuccess(uuid: string): Promise<boolean> {
+    const text = await objectText(this.#bucket, this.#keys.keyOf(uuid));
+    if (text === undefined) return false;
+    try {
+      return (runOf(JSON.parse(text) as Fields)?.state ?? 'SUCCESS') === 'SUCCESS';
+    } catch {
+      return true; // of another program
+    }
+  }
+
+  async put(uuid: string, { body, isFailure }: Body): Promise<void> {
+    if (isFailure && (await this.isSuccess(uuid))) return;
+    await putObject(this.#bucket, this.#keys.keyOf(uuid), body, TYPE);
+  }
+}
+
+interface Body {
+  readonly body: Buffer;
+  readonly isFailure: boolean;
+}
+
+/** First characters of rows: of a success, and of a failure. */
+const GOOD = '+';
+const FAILED = '-';
+
+interface DestinationParts {
+  readonly rows: Rows;
+  readonly objects: Objects;
+  readonly keys: ObjectKeys;
+  readonly saved: IdSet;
+  readonly ledger: FolderLedger | undefined;
+  readonly bucket: S3Bucket;
+}
+
+class PrefixDestination implements Destination {
+  readonly saved: IdSet;
+  readonly isFresh: boolean;
+  /** Always: batches must list their uuids, which are the keys. */
+  readonly writesLedger = true;
+  readonly replaces = true;
+  readonly #parts: DestinationParts;
+
+  constructor(parts: DestinationParts) {
+    this.#parts = parts;
+    this.saved = parts.saved;
+    this.isFresh = parts.saved.size === 0;
+  }
+
+  get unusedFields(): Rows['unusedFields'] {
+    return this.#parts.rows.unusedFields;
+  }
+
+  isUnmarked(): boolean {
+    return false; // every record that comes is saved and marked
+  }
+
+  encode(task: Task): string | Misfit {
+    const { keys, rows } = this.#parts;
+    const row = keys.misfitOf(task.uuid) ?? rows.encode(task);
+    if (typeof row !== 'string') return row;
+    return `${(stateOf(task) ?? 'SUCCESS') === 'SUCCESS' ? GOOD : FAILED}${row}`;
+  }
+
+  missingColumns(): readonly string[] {
+    return [];
+  }
+
+  async widen(): Promise<void> {}
+
+  /** Stores the last record of each uuid, then marks them as finished. */
+  async commit({ rows, uuids, ends }: RowBatch): Promise<void> {
+    const bodies = new Map<string, Body>();
+    let start = 0;
+    for (const [i, uuid] of uuids.entries()) {
+      const isFailure = rows[start] === FAILED.charCodeAt(0);
+      const body = rows.subarray(start + 1, ends[i]);
+      start = ends[i] as number;
+      if (!isFailure || bodies.get(uuid)?.isFailure !== false) bodies.set(uuid, { body, isFailure });
+    }
+    await pMap(bodies, ([uuid, body]) => this.#parts.objects.put(uuid, body), { concurrency: CONNECTIONS });
+    await this.#parts.ledger?.mark(uuids);
+  }
+
+  async finish(): Promise<boolean> {
+    await this.#parts.ledger?.mark([]);
+    await this.#parts.ledger?.check();
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.ledger?.close();
+    await this.#parts.bucket.close();
+  }
+}
