@@ -73,7 +73,7 @@ describe('task-save to S3', { timeout: 60_000 }, () => {
     expect(await sh(`task-load ${places}`, { env: server.env() })).toMatchObject({ code: 0, stdout: input });
   });
 
-  test('gives each uuid a key of its own, and knows it again', async () => {
+  test('gives each uuid a different key, and recognizes it', async () => {
     const uuids = [
       'a/b',
       '..',

@@ -24,7 +24,7 @@ function save(table: string, input: string, options = '', cwd = freshFolder()): 
 }
 
 describe('task-save to PostgreSQL', { timeout: 60_000 }, () => {
-  test('gives each attribute a column by its first value, and a run columns of its own', async () => {
+  test('adds a column for each attribute by its first value, and separate columns for the run', async () => {
     const line = `{"uuid":"a","n":9007199254740993,"p":1.10,"s":"007","o":{"x":[1.10]},"b":true,"z":null,"state":"CA","run":${JSON.stringify(RUN)},"result":{"status":200}}\n`;
     expect((await save('columns', line)).code).toBe(0);
     const row = server.sql(

@@ -91,7 +91,7 @@ def listen(at=0):
 
 
 os.makedirs(os.path.join(folder, "device", "tmp"), exist_ok=True)
-# Listings show an object as soon as it is stored: the update of its container is waited for.
+# Listings show an object as soon as it is stored: a PUT waits for the update of its container.
 conf = {"devices": folder, "swift_dir": folder, "mount_check": "false", "container_update_timeout": "60"}
 for name, controller in (("account", AccountController), ("container", ContainerController), ("object", ObjectController)):
     socket = listen()

@@ -117,7 +117,7 @@ function jetStreamReason({ number, message }: JetStreamError): string {
   if (number === NOT_HEARD)
     return 'JetStream does not answer; start nats-server with -js, or with jetstream in its configuration';
   if (number === NO_STREAM || number === NO_CONSUMER)
-    return `${message}: someone has deleted a stream of the queue; run the command again, which makes it anew`;
+    return `${message}: someone has deleted a stream of the queue; run the command again, which creates it again`;
   if (number === NO_JETSTREAM)
     return 'the account of this user has no JetStream; enable it in the configuration of the account, or use another user';
   if (TOO_MANY.has(number))

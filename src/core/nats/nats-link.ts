@@ -5,7 +5,7 @@ import type { NatsAddress } from './nats-address.ts';
 import { isPassing, LOST, natsFault, reasonOf, SILENT } from './nats-faults.ts';
 import { type OwnedSession, openSession } from './nats-session.ts';
 
-/** Time for which an unavailable server is waited for after a stop was requested, in milliseconds. */
+/** Longest wait for an unavailable server after a stop was requested, in milliseconds. */
 const STOPPING = 2000;
 /** Pause before another attempt, in milliseconds. */
 const PAUSE = 250;
@@ -82,7 +82,7 @@ class Link implements NatsLink {
     for (const wake of this.#wakes) wake();
   }
 
-  /** Time for which an unavailable server is waited for, in milliseconds. */
+  /** Longest wait for an unavailable server, in milliseconds. */
   #limit(): number {
     return this.#stoppedAt === undefined ? this.#patience : Math.min(this.#patience, STOPPING);
   }

@@ -64,12 +64,12 @@ export class Questions {
     });
   }
 
-  /** Forgets a question: its answer is of no use any more. */
+  /** Forgets a question that nothing waits for any more. */
   forget(id: string): void {
     this.#single.delete(id);
   }
 
-  /** Gives an answer. Returns false if nothing waits for it. */
+  /** Delivers an answer. Returns false if nothing waits for it. */
   answer(id: string, message: NatsMessage): boolean {
     const at = id.indexOf(DASH) + 1;
     if (at > 0) return this.#answerIn(id.slice(0, at), Number(id.slice(at)), message);

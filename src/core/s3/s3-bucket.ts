@@ -16,7 +16,7 @@ const BACKOFF = { min: 100, max: 5000 };
 /** Longest time to connect, and longest silence of a server that works on a request, in milliseconds. */
 const CONNECTING = 10_000;
 const SILENCE = 30_000;
-/** Time for which a server is waited for after a stop was requested, in milliseconds. */
+/** Longest wait for an unavailable server after a stop was requested, in milliseconds. */
 const STOPPING = 2000;
 
 /**
@@ -125,7 +125,7 @@ class Bucket implements S3Bucket {
     return this.#settings.patience ?? PATIENCE;
   }
 
-  /** Time for which an unavailable server is waited for, in milliseconds. */
+  /** Longest wait for an unavailable server, in milliseconds. */
   get #limit(): number {
     return this.#settings.stopping?.aborted ? Math.min(this.#patience, STOPPING) : this.#patience;
   }

@@ -83,7 +83,7 @@ export async function putObject(bucket: S3Bucket, key: string, body: Buffer, typ
 /** Checks that an object can be read. @throws {TaskpipeError} `IO` */
 export async function checkObject(bucket: S3Bucket, key: string): Promise<void> {
   try {
-    // Not HEAD, whose answer does not tell the reason of a refusal.
+    // Not HEAD, whose response has no reason for a refusal.
     await bucket.ask({ method: 'GET', key, headers: { range: 'bytes=0-0' } });
   } catch (error) {
     if (!isRefusal((error as Error).cause, 416)) throw error; // an empty object has no first byte

@@ -82,7 +82,7 @@ export const httpOptions = {
         'Headers of the record override these. A redirect to another origin gets only those that hold no secret: see --keep-header. Values are never shown in messages, reports or --print-curl. A command line is visible to other users of the machine, a file need not be.',
     },
   ),
-  /** Most redirects to follow. Default 5; with 0, a redirect is the response. */
+  /** Maximum number of redirects to follow. Default 5; with 0, a redirect is the response. */
   follow: count('follow at most N redirects', {
     min: 0,
     default: 5,
@@ -158,7 +158,7 @@ interface OwnHttpOptions {
   /** Environment with `http_proxy` and related variables, and with those of logins, such as `TASK_AUTH_SECRET`. Default: empty. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /**
-   * Most connections to one origin: at least as many as requests at once, since others wait. Default: as many as are
+   * Maximum number of connections to one origin: at least as many as requests at once, since others wait. Default: as many as are
    * needed; a proxy always has these.
    */
   readonly connections?: number | undefined;

@@ -27,7 +27,7 @@ export function sourceName(path: string): string {
 /**
  * Checks that all files can be read before the first one is read: a misspelt name must not be found only after an
  * hour.
- * @param server how long a server is waited for
+ * @param server patience with an unavailable server
  * @throws {TaskpipeError} `IO`, naming a file that cannot be read
  */
 export async function checkSources(paths: readonly string[], server: S3Settings = {}): Promise<void> {
@@ -60,7 +60,7 @@ export async function sizeOf(paths: readonly string[]): Promise<number | undefin
  * data.
  * @param onRead called with the number of bytes of each chunk of a file, as on the disk
  * @param signal ends the wait for a named pipe whose writer never comes, or never writes
- * @param server how long a server is waited for
+ * @param server patience with an unavailable server
  * @throws {TaskpipeError} `IO` if it cannot be read, `DATA` if the compressed data is broken, or of another
  *   kind
  */

@@ -173,8 +173,8 @@ export async function openClaims(session: NatsSession, names: QueueNames): Promi
 }
 
 /**
- * Time after which an acknowledgement is taken for unanswered, in milliseconds. Servers since 2.10 do not answer one of a
- * delivery that a consumer which was made anew has not repeated yet: that will be found to be finished.
+ * Longest wait for the reply to an acknowledgement, in milliseconds. Servers since 2.10 do not reply to that of a
+ * delivery that a recreated consumer has not repeated yet: that task will be found to be finished.
  */
 const UNANSWERED = 2000;
 
@@ -184,7 +184,7 @@ export async function acknowledge(session: NatsSession, ack: string): Promise<vo
   if (status !== 0) throw new JetStreamError(status, 'the consumer does not answer');
 }
 
-/** Gives a delivery back, so that the task is delivered again. @param delay in milliseconds */
+/** Rejects a delivery, so that the task is delivered again. @param delay in milliseconds */
 export async function deliverAgain(session: NatsSession, ack: string, delay: number): Promise<void> {
   const { status } = await session.ask(
     ack,

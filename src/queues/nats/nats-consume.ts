@@ -164,7 +164,7 @@ class NatsConsumer implements Consumer {
     return tasks;
   }
 
-  /** Writes a claim of this consumer anew. Returns false, and forgets it, if it is not ours any more. */
+  /** Writes a claim of this consumer again. Returns false, and forgets it, if it is not ours any more. */
   async #rewrite(claim: StoredClaim): Promise<boolean> {
     const { link, names } = this.#hub;
     const { uuid } = claim;
@@ -306,7 +306,7 @@ class NatsConsumer implements Consumer {
     } else if (this.#isHeldHere(claim) && !this.#claims.has(uuid)) await this.#free(session, claim);
   }
 
-  /** Gives a task back, unless another process has settled it meanwhile. */
+  /** Returns a task to the queue, unless another process has settled it meanwhile. */
   async #free(session: NatsSession, claim: StoredClaim): Promise<void> {
     const seq = await writeClaim(session, this.#hub.names, { ...claim, state: 'free' }, claim.seq);
     if (seq !== undefined) await deliverAgain(session, claim.ack, 0);

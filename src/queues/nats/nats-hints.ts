@@ -30,7 +30,7 @@ interface Told {
 }
 
 /**
- * Tells the process that settles the tasks of a worker what the worker is about to take. The message leaves before the
+ * Informs the process that settles the tasks of a worker about the tasks that the worker is going to take. The message leaves before the
  * tasks are claimed, so that it arrives before they do. A hint on a task that is not claimed in the end does no harm.
  */
 export function tellTaken(
@@ -48,7 +48,7 @@ export function tellTaken(
   }
 }
 
-/** Tells workers which of their tasks were settled. One that does not hear it finds out when it renews leases. */
+/** Informs workers which of their tasks were settled. A worker that misses the message finds out when it renews leases. */
 export function tellSettled(
   session: NatsSession,
   { names }: Hub,

@@ -60,7 +60,7 @@ export async function liveWorkers(
   return workers;
 }
 
-/** Returns the time until the worker that has a task is taken for dead, in milliseconds; 0 if it is. */
+/** Returns the time until the worker that has a task counts as dead, in milliseconds; 0 if it is. */
 export async function leaseLeft(
   session: NatsSession,
   { names, clock }: Hub,
@@ -87,7 +87,7 @@ export async function setPaused(session: NatsSession, { names }: Hub, isToPause:
 
 /**
  * Returns the number up to which tasks may be finished although they are delivered for the first time: all, once one was
- * marked that no worker had; else those that were there when the consumer was made anew.
+ * marked that no worker had; else those that were there when the consumer was created again.
  */
 export async function suspectMarks(session: NatsSession, { names }: Hub): Promise<number> {
   const { live } = names.streams;

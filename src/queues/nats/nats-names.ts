@@ -104,7 +104,7 @@ export class QueueNames {
     return `${this.#prefix}.live.marked`;
   }
 
-  /** Returns the subject whose message has the number of the last task when the consumer was made anew. */
+  /** Returns the subject whose message has the number of the last task when the consumer was created again. */
   get renewed(): string {
     return `${this.#prefix}.live.renewed`;
   }

@@ -53,7 +53,7 @@ interface Case extends Verdict {
   found: Found;
 }
 
-/** Settles delivered tasks; this need not happen in the process that pulled them. */
+/** Settlement of delivered tasks, also by another process than the one that pulled them. */
 export class NatsSettlement {
   /** Tasks that the worker has told it takes. */
   readonly hints: TakenHints;
@@ -175,7 +175,7 @@ class Pass {
     return this.#onlyKnown && !isKnown;
   }
 
-  /** Tells the workers which of their tasks were settled. One that does not hear it finds out when it renews leases. */
+  /** Informs the workers which of their tasks were settled. */
   #tellHolders(session: NatsSession, cases: readonly Case[]): void {
     const byInstance = new Map<string, [string, number][]>();
     for (const { uuid, found } of cases) {

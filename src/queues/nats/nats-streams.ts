@@ -71,7 +71,7 @@ export async function makeStreams(
   await restoreConsumer(session, names, FIRST_LEASE);
 }
 
-/** Makes the consumer anew if another program has deleted it. Returns whether it has. */
+/** Creates the consumer again if another program has deleted it. Returns whether it has. */
 export async function restoreConsumer(
   session: NatsSession,
   names: QueueNames,
@@ -83,7 +83,7 @@ export async function restoreConsumer(
   return true;
 }
 
-/** Time for which a stream that another process makes is waited for, in milliseconds. */
+/** Longest wait for a stream that another process creates, in milliseconds. */
 const APPEARS = 2000;
 
 /** Makes a stream. Returns the configuration of the stream if another process makes it at the same time. */
@@ -165,7 +165,7 @@ export async function makeConsumer(session: NatsSession, { tasks }: Streams, lea
 const MAKING = 5000;
 
 /**
- * Makes the consumer anew if the server was started since it was made. A server that crashes may forget its last
+ * Creates the consumer again if the server was started since it was made. A server that crashes may forget its last
  * deletions: tasks that were acknowledged are in the stream again, and a consumer that knows they were would never deliver
  * them. A new one delivers all tasks, and their claims and marks tell which of them must not be run. In a cluster, copies
  * keep the deletions.
@@ -187,7 +187,7 @@ export async function renewConsumer(session: NatsSession, names: QueueNames, now
     throw error;
   }
   const lease = (await consumerOf(session, names.streams))?.config.ack_wait ?? FIRST_LEASE * 1e6;
-  // The first worker of a queue does not make the consumer anew: what is delivered for the first time is not finished.
+  // The first worker of a queue does not create the consumer again: a task that is delivered for the first time is not finished.
   const isFirst = last === undefined && (await isUntouched(session, names));
   if (!isFirst) await noteRenewal(session, names);
   if (last !== undefined) await callApi(session, `CONSUMER.DELETE.${tasks}.${CONSUMER}`).catch(ignoreMissing);

@@ -72,7 +72,7 @@ interface Writable extends Omit<StoredClaim, 'seq'> {
   seq: number;
 }
 
-/** Takes messages: claims their tasks, and leaves out those that must not be run. */
+/** Reception of messages: it claims their tasks, and skips those that must not run. */
 export class Taking {
   readonly #session: NatsSession;
   readonly #hub: Hub;

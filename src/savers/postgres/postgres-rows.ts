@@ -56,7 +56,7 @@ export interface CopyRows {
   adopt(there: readonly TargetColumn[]): void;
 }
 
-/** Turns tasks into rows with a column for each attribute, and keeps the list of columns that the rows need. */
+/** Encoder of rows with a column for each attribute. It keeps the list of columns that the rows need. */
 export class ColumnRows implements CopyRows {
   readonly written: ReadonlySet<string> | undefined;
   version = 0;

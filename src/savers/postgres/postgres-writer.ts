@@ -33,7 +33,7 @@ function codeOf(error: unknown): string | undefined {
   return ((error as Error).cause as { readonly code?: string } | undefined)?.code;
 }
 
-/** Writes rows to a table: copies them to a temporary table, and moves them from there in one statement. */
+/** Writer of rows: it copies them to a temporary table, and moves them from there in one statement. */
 export class PostgresWriter {
   readonly #link: PostgresLink;
   readonly #target: TargetTable;

@@ -9,7 +9,7 @@ import type { UuidCheck } from './uuid-column.ts';
 const ESCAPED = /\\u(?:0000|d[89a-f])/i;
 const HALF = /\\u0000|\\ud[89ab][\da-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][\da-f]{2})\\ud[c-f]/i;
 
-/** Turns tasks into rows of whole records (`--jsonb`). */
+/** Encoder of rows of whole records (`--jsonb`). */
 export class RecordRows implements CopyRows {
   readonly columns: readonly TargetColumn[];
   readonly version = 0;

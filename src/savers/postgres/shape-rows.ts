@@ -51,8 +51,8 @@ interface Draft {
 const RUN_PATHS = new Map(Object.entries(RUN_COLUMNS).map(([column, path]) => [path, column]));
 
 /**
- * Makes the rows of records with a known shape, in a table of ours: their values are there, so that their members need
- * not be found again. `ColumnRows` makes the others; both make the same rows.
+ * Encoder of the records with a known shape, for a table of ours: it uses the values that the shape has found. `ColumnRows`
+ * encodes the others, and makes the same rows.
  */
 export class ShapeRows {
   readonly #columns: readonly TargetColumn[];

@@ -13,7 +13,7 @@ export type { ExecOptions } from './exec-options.ts';
  * Returns a stage that works on tasks: `exec(work, options)(tasks)`. It runs records without `run`, and those
  * whose `run` ended as SUCCESS or PENDING. A record that arrives as a failure passes unchanged.
  * @param work a function, or an executor such as `http()`; an executor is closed at the end
- * @returns the stage; the program that drives it may pass hooks of its own, besides those of `options`
+ * @returns the stage; the program that drives it may pass its own hooks, besides those of `options`
  * @throws {TaskpipeError} `USAGE` if an option is invalid
  */
 export function exec(

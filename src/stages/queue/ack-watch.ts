@@ -64,7 +64,7 @@ export class AckWatch {
   }
 
   /**
-   * Returns whether no more acknowledgements are to be expected, once no more tasks are delivered.
+   * Returns whether no more acknowledgements will come, once no more tasks are delivered.
    * @param isGone true if the reader of the tasks has left, so that there may be no process that acknowledges
    */
   async isOver(isGone: boolean): Promise<boolean> {

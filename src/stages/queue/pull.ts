@@ -204,7 +204,7 @@ export class Pull {
     await this.#giveUpMissing();
   }
 
-  /** Gives back tasks that left the pipe. */
+  /** Returns tasks that left the pipe to the queue. */
   async #giveUpMissing(): Promise<void> {
     const missing = this.#flights.missing(performance.now());
     if (missing.length === 0) return;

@@ -105,7 +105,7 @@ test('a full stream of marks forgets none of them', () =>
     expect(await queue.push(tasks('a'))).toMatchObject({ done: 1 });
   }));
 
-test('a consumer that someone deletes is made anew, and finished tasks are not delivered again', () =>
+test('a consumer that someone deletes is created again, and finished tasks are not delivered again', () =>
   withQueue(async (queue, all, run) => {
     const { streams } = all;
     await queue.push(tasks('a', 'b', 'c', 'd'));

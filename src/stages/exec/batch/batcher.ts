@@ -30,7 +30,7 @@ export interface BatcherHooks {
   failed(error: unknown): void;
 }
 
-/** Gathers tasks into batches, and makes one call for each batch. Tasks and their retries stay single for the stage. */
+/** Batches of tasks, with one call for each. Tasks and their retries stay single for the stage. */
 export class Batcher {
   readonly #executor: Executor;
   readonly #options: BatchSettings;
@@ -126,13 +126,13 @@ export class Batcher {
     this.#start();
   }
 
-  /** Has all tasks called that were gathered: no more are to come. */
+  /** Calls all gathered tasks: no more will come. */
   flush(): void {
     this.#open.flush();
     this.#start();
   }
 
-  /** Has the tasks called that arrived together, unless batches wait for more. */
+  /** Calls the tasks that arrived together, unless batches wait for more. */
   arrived(): void {
     if (this.#open.wait === 0) this.flush();
   }
@@ -142,7 +142,7 @@ export class Batcher {
     lane.limit = Math.max(lane.limit, this.#options.batch);
   }
 
-  /** Gives back the tasks that are not called yet, and starts no more batches. */
+  /** Returns the tasks that are not called yet to the stage, and starts no more batches. */
   stop(): void {
     this.#further.stop();
     const left = [...this.#ready, ...this.#open.takeAll()];

@@ -7,10 +7,10 @@ import type { Executor } from '../../../executors/contract.ts';
 import { Batch } from './batch.ts';
 import type { BatchSettings } from './contract.ts';
 
-/** Most tasks that are gathered for batches of different keys. */
+/** Maximum number of tasks that are gathered for batches of different keys. */
 const MOST_GATHERED = 10_000;
 
-/** Most characters of records that are gathered. */
+/** Maximum number of characters in the gathered records. */
 const MOST_LENGTH = 16 * 1024 * 1024;
 
 /** Functions of the batcher that open batches need. */
