@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { ready, root } from '../ready.mjs';
 import { hasPostgres, startPostgres } from './postgres-server.mjs';
 
-const { values } = parseArgs({ options: { rows: { type: 'string', default: '20000' } } });
+const { values } = parseArgs({ options: { rows: { type: 'string', default: '60000' } } });
 const rows = Number(values.rows);
 const few = Math.ceil(rows / 10);
 

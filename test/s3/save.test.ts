@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { keysIn } from '../../src/core/s3/s3-objects.ts';
+import { textsIn } from '../../src/core/s3/s3-xml.ts';
 import { type Ended, ended, freshFolder, sh, start } from '../support/run.ts';
 import { hasSwift, needsS3, startS3, type TestS3 } from '../support/s3.ts';
 import { NAMES, VALUES } from '../support/saved-values.ts';
@@ -99,6 +101,16 @@ describe('task-save to S3', { timeout: 60_000 }, () => {
     );
     expect(await run(good('new'))).toMatchObject({ code: 0 }); // no object is missing
     expect((await objectsIn('k ä+%/keys')).size).toBe(uuids.length + 1);
+  });
+
+  test('reads the keys of a list as its server has encoded them', () => {
+    const list = (more: string): ReadonlyMap<string, readonly string[]> =>
+      textsIn(`<L xmlns="x">${more}<Contents><Key>p/a%2Fb+c.json</Key></Contents></L>`) as ReadonlyMap<
+        string,
+        readonly string[]
+      >;
+    expect(keysIn(list('<EncodingType>url</EncodingType>'))).toEqual(['p/a/b c.json']);
+    expect(keysIn(list(''))).toEqual(['p/a%2Fb+c.json']);
   });
 
   test('replaces an object by a later record, but never a success by a failure', async () => {

@@ -104,8 +104,19 @@ export async function* listKeys(bucket: S3Bucket, prefix: string): AsyncGenerato
         'IO',
         `s3://${bucket.name}/${prefix}: the server did not answer with a list of objects; is AWS_ENDPOINT_URL right?`,
       );
-    yield (texts.get('Key') ?? []).map((key) => decodeURIComponent(key.replaceAll('+', ' ')));
+    yield keysIn(texts);
     token = texts.get('NextContinuationToken')?.[0] ?? '';
     if (texts.get('IsTruncated')?.[0] !== 'true' || token === '') return;
   }
+}
+
+/**
+ * Returns the keys in a list of objects. Some servers ignore the encoding that was asked for; they then do not name it in
+ * their answer (MinIO #7260).
+ * @param texts texts of the elements of the list, by name
+ */
+export function keysIn(texts: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const keys = texts.get('Key') ?? [];
+  if (texts.get('EncodingType')?.[0] !== 'url') return keys;
+  return keys.map((key) => decodeURIComponent(key.replaceAll('+', ' ')));
 }
