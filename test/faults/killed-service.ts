@@ -172,11 +172,16 @@ async function allEnd(cwd: string, report: Notes): Promise<void> {
 async function examine(cwd: string, accepted: ReadonlyMap<string, number>, report: Notes): Promise<void> {
   const database = await openDatabase(join(cwd, 'tasks.db'), { readonly: true });
   const rows = await database.all(
-    "select t.uuid, t.state, t.result ->> 'n', s.state from tasks t left join submissions s on s.uuid = t.uuid",
+    "select t.uuid, t.state, t.result ->> 'n', s.state, t.error_code from tasks t left join submissions s on s.uuid = t.uuid",
   );
   const [[submitted] = []] = await database.all('select count(*) from submissions');
   database.close();
-  const ended = new Map(rows.map(([uuid, state, n, queued]) => [String(uuid), `${state} ${n} ${queued}`]));
+  const ended = new Map(
+    rows.map(([uuid, state, n, queued, code]) => [
+      String(uuid),
+      `${state} ${n} ${queued} ${code ?? ''}`.trim(),
+    ]),
+  );
   if (ended.size < rows.length) report.add('double', `${rows.length - ended.size} rows`);
   // A task may be accepted whose answer did not arrive; nothing else may have a row.
   if (rows.length !== Number(submitted))
