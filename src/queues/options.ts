@@ -1,8 +1,8 @@
 import { TaskpipeError } from '../core/base/errors.ts';
 import { count, flag, path, text, value, values } from '../core/options/declare.ts';
 import { InvalidValue, type OptionValues } from '../core/options/option.ts';
-import { patience } from '../core/options/redis-patience.ts';
 import { CONCEALED } from '../core/options/secrets.ts';
+import { patience } from '../core/options/server-patience.ts';
 import { PASSWORD_VARIABLE } from '../core/redis/redis-address.ts';
 import type { QueueSettings } from './index.ts';
 

@@ -1,5 +1,5 @@
 import { TaskpipeError } from '../base/errors.ts';
-import { PATIENCE } from '../options/redis-patience.ts';
+import { PATIENCE } from '../options/server-patience.ts';
 import type { NatsLink, NatsSession, NatsSettings } from './contract.ts';
 import type { NatsAddress } from './nats-address.ts';
 import { isPassing, LOST, natsFault, reasonOf, SILENT } from './nats-faults.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { messageOf } from '../base/errors.ts';
-import { PATIENCE } from '../options/redis-patience.ts';
+import { PATIENCE } from '../options/server-patience.ts';
 import type { PostgresCell, PostgresLink, PostgresSession, PostgresSettings } from './contract.ts';
 import { passwordInFile } from './password-file.ts';
 import type { PostgresAddress } from './postgres-address.ts';

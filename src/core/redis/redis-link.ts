@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { messageOf, TaskpipeError } from '../base/errors.ts';
-import { PATIENCE } from '../options/redis-patience.ts';
+import { PATIENCE } from '../options/server-patience.ts';
 import type { RedisLink, RedisSettings } from './contract.ts';
 import type { RedisAddress } from './redis-address.ts';
 import {

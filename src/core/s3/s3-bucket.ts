@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Agent } from 'undici';
 import type { TaskpipeError } from '../base/errors.ts';
-import { PATIENCE } from '../options/redis-patience.ts';
+import { PATIENCE } from '../options/server-patience.ts';
 import { backoffDelay } from '../schedule/backoff.ts';
 import type { S3Answer, S3Attempts, S3Bucket, S3Request, S3Settings } from './contract.ts';
 import type { S3Address } from './s3-address.ts';

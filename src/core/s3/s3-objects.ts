@@ -4,7 +4,7 @@ import { cutShort, isRefusal } from './s3-faults.ts';
 import { textsIn } from './s3-xml.ts';
 
 /**
- * Reads the bytes of an object. If the connection breaks, it goes on behind the last byte that came, with a request that
+ * Reads the bytes of an object. If the connection breaks, it continues after the last received byte, with a request that
  * only the same version of the object satisfies.
  * @throws {TaskpipeError} `IO`, also if the object was replaced or removed meanwhile
  */
@@ -60,7 +60,7 @@ function extentOf(answer: S3Answer): { readonly start: number; readonly size: nu
 function withoutTag(error: unknown, { name }: S3Bucket, key: string): TaskpipeError {
   return new TaskpipeError(
     'IO',
-    `s3://${name}/${key}: the connection broke, and the server gave the object no ETag to go on with; run the same command again`,
+    `s3://${name}/${key}: the connection broke, and the object has no ETag, so reading cannot continue; run the same command again`,
     { cause: error },
   );
 }

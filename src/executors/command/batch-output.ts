@@ -5,8 +5,8 @@ import type { BatchOutcome, Outcome } from '../contract.ts';
 import { type JudgedExit, judge } from './command-outcome.ts';
 import type { CapturedOutput, JobReport } from './shell-pool/job.ts';
 
-/** Failures that one task cannot have caused. */
-const NOBODYS: ReadonlySet<string> = new Set(['NOT_FOUND']);
+/** Failures of the whole call, which no task causes. */
+const OF_THE_CALL: ReadonlySet<string> = new Set(['NOT_FOUND']);
 
 const NEWLINE = 10;
 
@@ -42,7 +42,7 @@ function failed(
   const isSingle = tasks.length === 1 && result !== undefined;
   const outcome = isSingle ? { ...whole, result } : whole;
   const code = whole.error?.code ?? '';
-  if (NOBODYS.has(code)) return { whole: outcome, halves: 'never' };
+  if (OF_THE_CALL.has(code)) return { whole: outcome, halves: 'never' };
   const mayPass = whole.retry !== undefined || code === 'TIMEOUT';
   return { whole: outcome, halves: mayPass ? 'later' : halves };
 }

@@ -20,7 +20,7 @@ export async function sizeOf(bull: Bull): Promise<Size> {
   const [wait = 0, prioritized = 0, later = 0, active = 0, dead = 0] = counts;
   const held = await countHeld(bull, active);
   // These are waiting: the next worker that renews its own leases requeues them.
-  const expired = held.get(NOBODY) ?? 0;
+  const expired = held.get(NO_OWNER) ?? 0;
   const leased = [...held.values()].reduce((sum, count) => sum + count, 0) - expired;
   return {
     waiting: wait + prioritized + due + expired,
@@ -44,13 +44,13 @@ end
 return flat`;
 
 /** Lock, and instance, of a job whose lease has expired. */
-const NOBODY = '';
+const NO_OWNER = '';
 
 /** Counts a page of the active jobs by lock. */
 const HELD = `
 local counts = {}
 for _, id in ipairs(redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2])) do
-  local lock = redis.call('GET', ARGV[3] .. id .. ':lock') or '${NOBODY}'
+  local lock = redis.call('GET', ARGV[3] .. id .. ':lock') or '${NO_OWNER}'
   counts[lock] = (counts[lock] or 0) + 1
 end
 ${FLAT}`;

@@ -68,12 +68,15 @@ export class ShapeRows {
   }
 
   /** Returns the row of a record; undefined if it is not one to which this applies. */
-  rowOf({ uuid, line, shape, values }: Task): string | undefined {
+  rowOf(task: Task): string | undefined {
+    const { uuid, line, shape } = task;
     // Without a backslash a text is written as it is, and needs no escapes in a row.
-    if (shape === undefined || values === undefined || line.includes('\\')) return undefined;
+    if (shape === undefined || line.includes('\\')) return undefined;
     if (!this.#plans.has(shape)) this.#plans.set(shape, this.#planOf(shape, line));
     const plan = this.#plans.get(shape);
     if (plan === undefined) return undefined;
+    const { values } = task; // read only now: once they are, they are read of all records of the shape
+    if (values === undefined) return undefined;
     const cells = this.#cells.fill(NULL_CELL);
     cells[0] = uuid;
     for (const { column, at, making } of plan.leaves) {

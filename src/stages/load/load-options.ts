@@ -2,7 +2,7 @@ import { TaskpipeError } from '../../core/base/errors.ts';
 import { choice, count, flag, list, pairs, path, size, text, value } from '../../core/options/declare.ts';
 import { checkOptions, type LibraryOptions, type Names } from '../../core/options/library-options.ts';
 import { InvalidValue, mustBeWhole } from '../../core/options/option.ts';
-import { patience } from '../../core/options/redis-patience.ts';
+import { patience } from '../../core/options/server-patience.ts';
 import { isEncoding } from '../../core/text/encoding.ts';
 import { MAX_LINE, type Reject } from '../../core/text/lines.ts';
 import { identityOptions } from '../../loaders/identity.ts';

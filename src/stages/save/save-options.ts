@@ -1,7 +1,7 @@
 import { choice, count, duration, flag, path, text, value } from '../../core/options/declare.ts';
 import type { LibraryOptions, Names } from '../../core/options/library-options.ts';
 import type { Option } from '../../core/options/option.ts';
-import { patience } from '../../core/options/redis-patience.ts';
+import { patience } from '../../core/options/server-patience.ts';
 import { toAsciiDelimiter } from '../../core/text/delimiter.ts';
 import { type FieldOption, FLUSH, PARQUET_LIMITS, parseFields, saveFormats } from '../../savers/index.ts';
 import type { SaveSummary } from '../../savers/router.ts';

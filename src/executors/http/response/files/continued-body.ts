@@ -10,7 +10,7 @@ import type { BodyVersion, Partial } from './partial-notes.ts';
  * Minimum age of a modification date when the answer is sent, in milliseconds, to be a strong validator (RFC 9110,
  * 8.8.2.2).
  */
-const SURELY = 1000;
+const STRONG_AGE = 1000;
 
 /** Returns whether the body of a request may be fetched in parts. */
 export function mayContinue({ method, content, headers }: HttpRequest): boolean {
@@ -35,7 +35,7 @@ export function hashOfUrl(url: string): string {
 function validatorOf({ etag, 'last-modified': changed, date }: AnswerHeaders): string | undefined {
   if (typeof etag === 'string') return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
   if (typeof changed !== 'string' || typeof date !== 'string') return undefined;
-  return Date.parse(date) - Date.parse(changed) >= SURELY ? changed : undefined;
+  return Date.parse(date) - Date.parse(changed) >= STRONG_AGE ? changed : undefined;
 }
 
 /** Returns the headers that ask for the rest of a body, if it is still the same. */
