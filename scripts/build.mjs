@@ -77,10 +77,10 @@ async function compileAssembly() {
   const { main } = await import('assemblyscript/asc');
   const options = ['-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--initialMemory', '64'];
   const { error, stderr } = await main([
-    'src/assembly/csv-rows.ts',
-    ...['--baseDir', root, '--outFile', 'dist/csv-rows.wasm', ...options],
+    'src/assembly/rows.ts',
+    ...['--baseDir', root, '--outFile', 'dist/rows.wasm', ...options],
   ]);
-  if (error) throw new Error(`src/assembly/csv-rows.ts: ${stderr}`);
+  if (error) throw new Error(`src/assembly/rows.ts: ${stderr}`);
 }
 
 /** Generates the man pages. The generator is not part of the package: its bundle is deleted after this. */

@@ -29,6 +29,13 @@ export const VALUES: usize = NAME + NAMESPACE_SIZE + INPUT_SIZE + 2 * GAP;
 export const MOST_COLUMNS: usize = 4096;
 export const OUTPUT: usize = VALUES + 8 * MOST_COLUMNS;
 export const OUTPUT_SIZE: usize = 2 * 1024 * 1024;
+/** Text that is made of a record of JSON, which is not longer. */
+export const SCRATCH: usize = OUTPUT + OUTPUT_SIZE + GAP;
+/** Members of the objects of JSON that are open, and one more. */
+export const MEMBERS: usize = SCRATCH + INPUT_SIZE + GAP;
+export const MOST_MEMBERS: usize = 2048;
+/** Levels of objects and arrays of JSON that are read. */
+export const MOST_LEVELS: i32 = 32;
 
 /** Kinds of cells in `KINDS`: bytes to copy; bytes to escape; the same in quotes, which may be doubled. */
 export const SAME: u8 = 0;

@@ -1,9 +1,14 @@
+import type { Task } from '../core/record/task.ts';
+import type { WrittenRow } from '../core/simd/written-block.ts';
 import type { BatchLimits, Destination, Misfit } from './contract.ts';
 
 /** Default number of records that starts a commit. */
 export const FLUSH = 1000;
 /** Default time that a record waits until a commit starts, in milliseconds. */
 export const FLUSH_INTERVAL = 1000;
+
+/** Record that is committed. */
+type Committed = Pick<Task, 'uuid' | 'line'>;
 
 /** Limits of a batch, and the targets of its parts. */
 export interface CommitOptions {
@@ -24,8 +29,10 @@ export interface CommitOptions {
 
 /** The batch that gathers while the previous one is committed. */
 interface Gathering {
-  /** Rows not yet encoded. */
+  /** Rows not yet encoded. Empty if there is a `run`. */
   text: string;
+  /** Neighbouring rows that are written already, but not yet in `rows`. */
+  run: { readonly rows: Buffer; readonly from: number; before: number } | undefined;
   /** Buffer of encoded rows, which take less memory than text. */
   rows: Buffer;
   /** Number of bytes used in `rows`. */
@@ -62,6 +69,7 @@ const LIMITS: BatchLimits = {
 function gathering(rows: Buffer): Gathering {
   return {
     text: '',
+    run: undefined,
     rows,
     bytes: 0,
     rowCount: 0,
@@ -78,16 +86,26 @@ function gathering(rows: Buffer): Gathering {
   };
 }
 
-/** Encodes the rows that are still text, and turns their ends into byte offsets. */
+/** Makes room for more bytes of rows. */
+function grow(batch: Gathering, length: number): void {
+  if (batch.bytes + length <= batch.rows.length) return;
+  const rows = Buffer.allocUnsafeSlow(2 * (batch.bytes + length));
+  batch.rows.copy(rows, 0, 0, batch.bytes);
+  batch.rows = rows;
+}
+
+/** Moves all rows to the buffer: encodes those that are still text, and turns their ends into byte offsets. */
 function encode(batch: Gathering): void {
-  const { text, ends, bytes: from } = batch;
+  const { text, ends, bytes: from, run } = batch;
+  if (run !== undefined) {
+    grow(batch, run.before - run.from);
+    batch.bytes += run.rows.copy(batch.rows, from, run.from, run.before);
+    batch.run = undefined;
+    return;
+  }
   const length = Buffer.byteLength(text);
   const isAscii = length === text.length;
-  if (from + length > batch.rows.length) {
-    const rows = Buffer.allocUnsafeSlow(2 * (from + length));
-    batch.rows.copy(rows, 0, 0, from);
-    batch.rows = rows;
-  }
+  grow(batch, length);
   batch.rows.write(text, from, isAscii ? 'latin1' : 'utf8');
   let [read, place] = [0, from];
   for (let i = batch.encoded; i < ends.length; i++) {
@@ -125,45 +143,64 @@ export class Committer {
   }
 
   /** Adds a record with its row. */
-  addRow(row: string, uuid: string, line: string): void {
+  addRow(row: string, task: Committed): void {
     const batch = this.#gathering;
+    if (batch.run !== undefined) encode(batch);
     batch.text += row;
     batch.rowCount++;
     if (this.#options.destination.writesLedger) {
-      batch.uuids.push(uuid);
+      batch.uuids.push(task.uuid);
       batch.ends.push(batch.text.length);
     }
     if (this.#options.destination.refuses) {
-      batch.lines.push(line);
-      batch.size += line.length;
+      batch.lines.push(task.line);
+      batch.size += task.line.length;
     }
-    this.#add(row.length, line);
+    this.#add(row.length, task);
+  }
+
+  /** Adds a record whose row is written already. The destination must not refuse rows. */
+  addWritten({ block, line }: WrittenRow, task: Committed): void {
+    const batch = this.#gathering;
+    const [from, before] = [block.rowStart(line), block.rowEnd(line)];
+    if (batch.text !== '' || batch.run?.rows !== block.rows || batch.run.before !== from) {
+      encode(batch);
+      batch.run = { rows: block.rows, from, before };
+    }
+    batch.run.before = before;
+    batch.rowCount++;
+    if (this.#options.destination.writesLedger) {
+      batch.uuids.push(task.uuid);
+      batch.ends.push(batch.bytes + before - batch.run.from);
+      batch.encoded = batch.ends.length;
+    }
+    this.#add(before - from, task);
   }
 
   /** Adds a record that already has a row. @param toMark true if it must still be marked as finished */
-  addPresent(uuid: string, toMark: boolean, line: string): void {
+  addPresent(task: Committed, toMark: boolean): void {
     if (!toMark && this.#options.tee === undefined) return;
     if (toMark) {
-      this.#gathering.uuids.push(uuid);
+      this.#gathering.uuids.push(task.uuid);
       this.#gathering.ends.push(-1);
     }
     this.#gathering.hasPresent = true;
-    this.#add(uuid.length, line);
+    this.#add(task.uuid.length, task);
   }
 
   /** Adds a record for the rest file. */
   addRest(line: string): void {
     this.#gathering.rest += `${line}\n`;
-    this.#add(line.length, line);
+    this.#add(line.length, { line });
   }
 
-  #add(size: number, line: string): void {
+  #add(size: number, record: Pick<Committed, 'line'>): void {
     const batch = this.#gathering;
     batch.records++;
     batch.size += size;
     if (this.#options.tee !== undefined) {
-      batch.tee += `${line}\n`;
-      batch.size += line.length;
+      batch.tee += `${record.line}\n`;
+      batch.size += record.line.length;
     }
     if (this.#isFull(batch)) this.#begin();
     else this.#wait();

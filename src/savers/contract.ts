@@ -1,5 +1,6 @@
 import type { IdSet } from '../core/ids/index.ts';
 import type { Task } from '../core/record/task.ts';
+import type { RowForm } from '../core/simd/row-form.ts';
 import type { UnusedFields } from './rows/columns.ts';
 import type { Field } from './rows/fields.ts';
 
@@ -101,6 +102,10 @@ export interface Rows {
   lacksResult(task: Task): boolean;
   /** Paths of `fields` that no record so far had. Undefined if unknown. */
   readonly unusedFields?: UnusedFields;
+  /** Form in which a reader may write the rows of the next tasks. Undefined if only `encode` can. */
+  readonly form?: RowForm | undefined;
+  /** Returns whether the `written` row of a task is in that form, so that it needs no `encode`. */
+  takes?(task: Task): boolean;
   /**
    * Reads the rows of an existing output up to the first fault. Blank lines are skipped.
    * @param chunks bytes from `first` on
@@ -183,6 +188,10 @@ export interface Destination {
   mustHoldResult?(task: Task): void;
   /** Paths of `fields` that no record so far had. Undefined if unknown. */
   readonly unusedFields?: UnusedFields | undefined;
+  /** Form in which a reader may write the rows of the next tasks. Undefined if only `encode` can. */
+  readonly form?: RowForm | undefined;
+  /** Returns whether the `written` row of a task is in that form, so that it needs no `encode`. */
+  takes?(task: Task): boolean;
   /** Writes rows durably, then marks them as finished. @throws {TaskpipeError} `IO`; do not retry */
   commit(batch: RowBatch): Promise<void>;
   /** Adds columns. Call it only while no commit runs. */

@@ -182,7 +182,9 @@ export class Router {
    * get them.
    */
   #save(task: Task, mayWiden: boolean): boolean {
-    const row = this.#destination.encode(task);
+    const { written } = task;
+    const isWritten = written !== undefined && this.#destination.takes?.(task) === true;
+    const row = isWritten ? '' : this.#destination.encode(task);
     if (typeof row !== 'string') {
       this.#destination.saved.delete(task.uuid);
       if (mayWiden && row.columns.length > 0) return false;
@@ -192,7 +194,8 @@ export class Router {
       this.#leave(task.uuid, withMisfit(task, row));
       return true;
     }
-    this.#committer.addRow(row, task.uuid, task.line);
+    if (isWritten) this.#committer.addWritten(written, task);
+    else this.#committer.addRow(row, task);
     this.summary.saved++;
     if (this.#left.size > 0 && this.#left.delete(task.uuid)) this.summary.rest--;
     if (this.#unfinished.size > 0 && this.#unfinished.delete(task.uuid)) this.summary.unfinished--;
@@ -221,7 +224,7 @@ export class Router {
       this.#isOwn = true;
     }
     this.summary.present++;
-    this.#committer.addPresent(task.uuid, this.#destination.isUnmarked(task.uuid), task.line);
+    this.#committer.addPresent(task, this.#destination.isUnmarked(task.uuid));
   }
 
   #leave(uuid: string, line: string, isPending = false): void {

@@ -17,9 +17,13 @@ export async function openStream(
     writesLedger: false,
     isUnmarked: () => false,
     encode: (task) => rows.encode(task),
+    takes: (task) => rows.takes?.(task) === true,
     missingColumns: () => [],
     get unusedFields() {
       return rows.unusedFields;
+    },
+    get form() {
+      return rows.form;
     },
     commit: ({ rows }) => write(rows.toString()),
     widen: async () => {},

@@ -15,8 +15,8 @@ test('a failed commit ends the wait for room with its error', async () => {
     tee: undefined,
     onFailure: (error) => failures.push(error),
   });
-  committer.addRow('a\n', 'a', '');
-  committer.addRow('b'.repeat(17 * 1024 * 1024), 'b', '');
+  committer.addRow('a\n', { uuid: 'a', line: '' });
+  committer.addRow('b'.repeat(17 * 1024 * 1024), { uuid: 'b', line: '' });
   const room = committer.room();
   const full = new Error('the disk is full');
   fail(full);
@@ -39,11 +39,11 @@ test('a commit gets its rows as bytes with their end offsets, also beyond ASCII'
     onFailure: () => {},
   });
   for (const letter of ['ä', 'b', 'c']) {
-    committer.addRow('plain\n', '1', '');
+    committer.addRow('plain\n', { uuid: '1', line: '' });
     await committer.room();
-    committer.addRow(`${letter}\n`, letter, '');
-    committer.addPresent('there', true, '');
-    committer.addRow('🙂🙂\n', '2', '');
+    committer.addRow(`${letter}\n`, { uuid: letter, line: '' });
+    committer.addPresent({ uuid: 'there', line: '' }, true);
+    committer.addRow('🙂🙂\n', { uuid: '2', line: '' });
   }
   await committer.drain();
   const [rows, uuids, ends] = [
@@ -75,7 +75,7 @@ test('a commit keeps its rows unchanged while others gather', async () => {
   });
   const rows = Array.from({ length: 60 }, (_, i) => `${`${i},`.repeat(i % 10 === 5 ? 2_000_000 : 3)}\n`);
   for (const row of rows) {
-    committer.addRow(row, '', '');
+    committer.addRow(row, { uuid: '', line: '' });
     await committer.room();
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -11,6 +11,7 @@ import { scrubbed } from '../../core/options/secrets.ts';
 import { withoutUnused } from '../../core/options/unused-options.ts';
 import { readTasks } from '../../core/record/ndjson.ts';
 import { withPassword } from '../../core/redis/redis-address.ts';
+import type { RowForm } from '../../core/simd/row-form.ts';
 import { checkPlaces, STDIN, STDOUT } from '../../core/storage/path-conflicts.ts';
 import { MAX_LINE } from '../../core/text/lines.ts';
 import { flushed, NO_TASKS, openRejects } from '../../core/text/rejects.ts';
@@ -95,8 +96,10 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
       truncated: io.truncated,
       maxLine: values.maxLine,
     };
+    let form: (() => RowForm | undefined) | undefined;
     // Continues to read after the first signal, to save the records that earlier stages still write.
-    const tasks = flushed(readTasks(io.stdin(io.aborting), lineOptions), rejects);
+    const read = readTasks(io.stdin(io.aborting), { ...lineOptions, form: () => form?.() });
+    const tasks = flushed(read, rejects);
     try {
       const given = {
         ...values,
@@ -106,6 +109,9 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
         stopped: io.stopping,
         warn: io.warn,
         info: io.info,
+        onForm: (opened: () => RowForm | undefined) => {
+          form = opened;
+        },
         watch: (soFar: Readonly<SaveSummary>) => io.progress(() => progressOf(soFar), total),
       };
       const summary = await save(tasks, out, optionsOf<SaveOptions>(given, saveOptions, OWN_SAVE_OPTIONS));

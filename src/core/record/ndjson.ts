@@ -1,5 +1,14 @@
 import { jsonFault } from '../base/errors.ts';
-import { type BadInput, type LineOptions, readLines } from '../text/lines.ts';
+import type { RowForm } from '../simd/row-form.ts';
+import {
+  type BadInput,
+  type LineOptions,
+  type Lines,
+  MAX_LINE,
+  readBlocks,
+  readLines,
+  splitLines,
+} from '../text/lines.ts';
 import { recordChecker, stringFinder } from './json-grammar.ts';
 import { minify, opensDeeper } from './json-text.ts';
 import { Shapes } from './shape-cache.ts';
@@ -37,18 +46,24 @@ export async function* parseLines<T extends object>(
   options: LineOptions,
   parse: (text: string, line: number) => T | RecordReject | undefined,
 ): AsyncGenerator<T[]> {
-  const { source, reject } = options;
-  for await (const { texts, first, faults } of readLines(chunks, options)) {
-    const batch: T[] = [];
-    for (let i = 0; i < texts.length; i++) {
-      const text = texts[i] as string;
-      const parsed = text === '' ? faults?.get(i) : parse(text, first + i);
-      if (parsed === undefined) continue;
-      if ('code' in parsed) reject({ source, line: first + i, text, ...parsed });
-      else batch.push(parsed);
-    }
-    yield batch;
+  for await (const lines of readLines(chunks, options)) yield parsedLines(lines, options, parse);
+}
+
+/** Returns the items of lines. @param parse see `parseLines` */
+export function parsedLines<T extends object>(
+  { texts, first, faults }: Lines,
+  { source, reject }: LineOptions,
+  parse: (text: string, line: number) => T | RecordReject | undefined,
+): T[] {
+  const batch: T[] = [];
+  for (let i = 0; i < texts.length; i++) {
+    const text = texts[i] as string;
+    const parsed = text === '' ? faults?.get(i) : parse(text, first + i);
+    if (parsed === undefined) continue;
+    if ('code' in parsed) reject({ source, line: first + i, text, ...parsed });
+    else batch.push(parsed);
   }
+  return batch;
 }
 
 /** Reads NDJSON. Lines that are not JSON objects are rejected. */
@@ -62,10 +77,44 @@ export function readJsonRecords(
   });
 }
 
+export interface TaskOptions extends LineOptions {
+  /** Returns the form in which the rows of the next tasks are written; undefined if there is none (yet). */
+  readonly form?: (() => RowForm | undefined) | undefined;
+}
+
 /** Reads tasks: records with a `uuid`, the format between two stages. */
-export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Task[]> {
+export function readTasks(chunks: AsyncIterable<Buffer>, options: TaskOptions): AsyncGenerator<Task[]> {
+  const { form, maxLine = MAX_LINE } = options;
+  const parse = taskParser();
+  if (form === undefined) return parseLines(chunks, options, parse);
+  return readBlocks(chunks, options, function* (bytes, first) {
+    const tasks: Task[] = [];
+    let line = first;
+    const parseFrom = (from: number, before: number): void => {
+      const lines = splitLines(bytes.subarray(from, before), line, maxLine);
+      for (const task of parsedLines(lines, options, parse)) tasks.push(task);
+      line += lines.texts.length;
+    };
+    const block = form()?.write(bytes);
+    let parsed = 0; // end of the lines that became tasks
+    for (let i = 0; i < (block?.count ?? 0); i++) {
+      if (block?.hasRow(i, maxLine) !== true) continue;
+      const start = block.startOf(i);
+      if (parsed < start) parseFrom(parsed, start - 1);
+      tasks.push(Task.ofRow(block, i));
+      line++;
+      parsed = block.startOf(i + 1);
+    }
+    if (parsed <= bytes.length) parseFrom(parsed, bytes.length);
+    yield tasks;
+    return line - first;
+  });
+}
+
+/** Returns a function that returns the task of a line, like `parseTask`, and learns the shapes of records. */
+function taskParser(): (text: string) => Task | RecordReject | undefined {
   const shapes = new Shapes();
-  return parseLines(chunks, options, (text) => {
+  return (text) => {
     const line = trimmed(text);
     const uuid = shapes.match(line);
     if (uuid !== undefined && uuidFault(uuid) === undefined)
@@ -73,7 +122,7 @@ export function readTasks(chunks: AsyncIterable<Buffer>, options: LineOptions): 
     const task = parseTask(line);
     if (task instanceof Task) shapes.missed(line);
     return task;
-  });
+  };
 }
 
 const uuidIn = stringFinder('uuid');

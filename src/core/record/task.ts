@@ -1,3 +1,4 @@
+import type { WrittenBlock, WrittenRow } from '../simd/written-block.ts';
 import type { LeafValues, Shape } from './json-shape.ts';
 import { withoutMembers } from './json-text.ts';
 
@@ -34,23 +35,44 @@ export interface Run {
  */
 export class Task {
   readonly uuid: string;
-  /** Record as JSON text on one line, from `{` to `}`, without a newline. */
-  readonly line: string;
   /** Shape by which the line was read, if it was. */
   readonly shape: Shape | undefined;
+  /** Row of the task, if it was written when the task was read. */
+  readonly written: WrittenRow | undefined;
+  #line: string | undefined;
   #values: LeafValues | undefined;
   #fields: Fields | undefined;
 
   /**
+   * @param line undefined if it is in `written`
    * @param fields the record, if it is parsed already
    * @param values values of its shape, if they were read with the line
    */
-  constructor(uuid: string, line: string, fields?: Fields, shape?: Shape, values?: LeafValues) {
+  constructor(
+    uuid: string,
+    line: string | undefined,
+    fields?: Fields,
+    shape?: Shape,
+    values?: LeafValues,
+    written?: WrittenRow,
+  ) {
     this.uuid = uuid;
-    this.line = line;
+    this.#line = line;
     this.shape = shape;
+    this.written = written;
     this.#values = values;
     this.#fields = fields;
+  }
+
+  /** Returns the task of a line whose row is written. */
+  static ofRow(block: WrittenBlock, line: number): Task {
+    return new Task(block.uuidOf(line), undefined, undefined, undefined, undefined, { block, line });
+  }
+
+  /** Record as JSON text on one line, from `{` to `}`, without a newline. */
+  get line(): string {
+    this.#line ??= this.written?.block.textOf(this.written.line) as string;
+    return this.#line;
   }
 
   /** Values of the record, if it has a shape. They are read at the first access: much work never looks at them. */
@@ -133,7 +155,8 @@ export function runOf(fields: Fields): Run | undefined {
 
 /** Returns the `run.state` of a task; undefined if it has no valid `run`. */
 export function stateOf(task: Task): string | undefined {
-  const { shape } = task;
+  const { shape, written } = task;
+  if (written !== undefined) return written.block.stateOf(written.line);
   if (shape !== undefined) return shape.state === 0 ? undefined : task.values?.[shape.state];
   if (!task.has('run')) return undefined;
   return ownRunTail(task.line)?.[1] ?? runOf(task.fields)?.state;

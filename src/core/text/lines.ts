@@ -63,7 +63,24 @@ const NEWLINE = 10;
  * Splits bytes into lines. Yields one batch of the lines that a chunk completes, without waiting to fill it.
  * The last line needs no newline. A leading byte order mark and the `\r` of `\r\n` are removed.
  */
-export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Lines> {
+export function readLines(chunks: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<Lines> {
+  const { maxLine = MAX_LINE } = options;
+  return readBlocks(chunks, options, function* (bytes, first) {
+    const lines = splitLines(bytes, first, maxLine);
+    yield lines;
+    return lines.texts.length;
+  });
+}
+
+/**
+ * Reads whole lines as bytes. Passes them on as `readLines` does.
+ * @param read reads lines, the last of which has no newline, from line `first` on, and returns their number
+ */
+export async function* readBlocks<T>(
+  chunks: AsyncIterable<Buffer>,
+  options: LineOptions,
+  read: (bytes: Buffer, first: number) => Generator<T, number>,
+): AsyncGenerator<T> {
   const { maxLine = MAX_LINE } = options;
   const kept = new Gathering();
   let skipping = false;
@@ -77,11 +94,7 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOpt
         skipping = false;
         first++;
       }
-      if (last >= from) {
-        const lines = split(kept.take(chunk.subarray(from, last)), first, maxLine);
-        yield lines;
-        first += lines.texts.length;
-      }
+      if (last >= from) first += yield* read(kept.take(chunk.subarray(from, last)), first);
     }
     const tail = chunk.subarray(last + 1);
     if (skipping || tail.length === 0) continue;
@@ -92,7 +105,7 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, options: LineOpt
       skipping = true;
     }
   }
-  if (kept.length > 0 && !options.truncated?.aborted) yield split(kept.take(), first, maxLine);
+  if (kept.length > 0 && !options.truncated?.aborted) yield* read(kept.take(), first);
 }
 
 /**
@@ -125,7 +138,8 @@ class Gathering {
   }
 }
 
-function split(bytes: Buffer, first: number, maxLine: number): Lines {
+/** Splits the bytes of whole lines, the last of which has no newline. @param first number of the first line */
+export function splitLines(bytes: Buffer, first: number, maxLine: number = MAX_LINE): Lines {
   let text = decodeUtf8(bytes);
   if (first === 1 && text.charCodeAt(0) === 0xfeff) text = text.slice(1);
   const texts = text.split('\n');

@@ -16,6 +16,11 @@ import { JsonLoaded } from './json-records.ts';
 const NOT_FRESH = /"(?:uuid|run|result)"|\\u/;
 const PLAIN_NAME = /^\w+$/;
 
+/** Returns whether a name stands for an attribute of fresh records, which is not a path and has one spelling in practice. */
+export function isFreshName(name: string): boolean {
+  return PLAIN_NAME.test(name) && !NOT_FRESH.test(`"${name}"`);
+}
+
 /**
  * Returns a function that reads a fresh record, and returns undefined for one that must be parsed. Returns undefined
  * if no record can be read this way.
@@ -28,7 +33,7 @@ export function freshReader(
   const { uuidFields, select, rename } = shape;
   const [name] = uuidFields;
   if (select !== undefined || rename.size > 0 || uuidFields.length > 1) return undefined;
-  if (name !== undefined && (!PLAIN_NAME.test(name) || NOT_FRESH.test(`"${name}"`))) return undefined;
+  if (name !== undefined && !isFreshName(name)) return undefined;
   const find = name === undefined ? undefined : stringFinder(name, patience);
   const check = recordChecker(patience);
   return (text, line) => {

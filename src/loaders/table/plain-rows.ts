@@ -39,7 +39,7 @@ export interface WrittenLines {
   readonly ends: Int32Array;
   /** By row: checksum of its task. */
   readonly sums: Int32Array;
-  /** By row: UUID of version 3 of the only column of `uuidFields`. Its text is in the line. */
+  /** By row: UUID of version 3 of the only column of `uuidFields`, or of the whole record. Its text is in the line. */
   readonly uuids: DataView | undefined;
 }
 
@@ -149,8 +149,8 @@ export class PlainRows {
   }
 
   /**
-   * Returns the UUID of version 3 of the only column of `uuidFields`, if the reader made it. It is valid until the next
-   * call.
+   * Returns the UUID of version 3 of the only column of `uuidFields`, or of the whole record, if the reader made it. It is
+   * valid until the next call.
    */
   madeUuid(row: number): DataView | undefined {
     const uuids = this.#found.written?.uuids;

@@ -1,11 +1,11 @@
+import { type SimdModule, simdModule, Tables, takesOver } from '../../core/simd/simd-module.ts';
 import type { Dialect } from '../../core/text/csv.ts';
 import { headerCells, type PlainOptions, type PlainReader, plainReader } from './plain-reader.ts';
 import { PlainRows } from './plain-rows.ts';
-import { type SimdModule, simdModule } from './simd-module.ts';
 import type { Columns } from './table-columns.ts';
 
 /*
- * Plain rows by WebAssembly: `src/assembly/csv-rows.ts` finds the cells of CSV with SIMD and writes the lines of the tasks.
+ * Plain rows by WebAssembly: `src/assembly/load/csv-rows.ts` finds the cells of CSV with SIMD and writes the lines of the tasks.
  * `plain-reader.ts` is its simple twin. The benchmark rows `load-wide` and `load-long` justify it.
  */
 
@@ -36,9 +36,6 @@ export function rowReader(
     },
   };
 }
-
-/** Reader whose tables are in the memory of the module. */
-let owner: SimdReader | undefined;
 
 /**
  * Reader of plain rows of CSV with `"` as quote. Its rows are valid until any such reader reads again: a process loads one
@@ -83,8 +80,7 @@ export class SimdReader implements PlainRowReader {
     this.isCut = false;
     const module = this.#module;
     if (module === undefined || bytes.at(-1) !== NEWLINE) return undefined;
-    if (owner !== this) this.#setTables(module);
-    owner = this;
+    if (takesOver(this)) this.#setTables(module);
     bytes.copy(module.input);
     const length = module.read(bytes.length, line);
     this.isCut = module.number('isCut') !== 0;
@@ -133,28 +129,3 @@ export class SimdReader implements PlainRowReader {
 
 const NEWLINE = 10;
 const NONE = -1;
-
-/** Writer of the tables of a module. */
-class Tables {
-  readonly #area: Buffer;
-  readonly #address: number;
-  #end = 0;
-
-  constructor(module: SimdModule) {
-    this.#area = module.tables;
-    this.#address = module.number('tablesAt');
-  }
-
-  /** Returns the address of a copy of bytes. */
-  add(bytes: Uint8Array): number {
-    const at = this.#end;
-    this.#area.set(bytes, at);
-    this.#end += (bytes.length + 19) & ~3; // vectors are read beyond the end
-    return this.#address + at;
-  }
-
-  /** Returns the address of 32-bit numbers; undefined stands for 0. */
-  addNumbers(numbers: readonly (number | undefined)[]): number {
-    return this.add(new Uint8Array(Int32Array.from(numbers, (one) => one ?? 0).buffer));
-  }
-}

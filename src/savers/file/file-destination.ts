@@ -5,6 +5,7 @@ import { ioError, TaskpipeError } from '../../core/base/errors.ts';
 import { counted } from '../../core/base/format.ts';
 import { IdSet } from '../../core/ids/index.ts';
 import type { Task } from '../../core/record/task.ts';
+import type { RowForm } from '../../core/simd/row-form.ts';
 import { resolved, syncFolder } from '../../core/storage/durable.ts';
 import { type LedgerWriter, openLedger } from '../../ledgers/index.ts';
 import type { Destination, DestinationOptions, Misfit, OpenRows, RowBatch, Rows } from '../contract.ts';
@@ -208,6 +209,14 @@ class FileDestination implements Destination {
 
   get unusedFields(): UnusedFields | undefined {
     return this.#rows.unusedFields;
+  }
+
+  get form(): RowForm | undefined {
+    return this.#rows.form;
+  }
+
+  takes(task: Task): boolean {
+    return this.#rows.takes?.(task) === true;
   }
 
   /** Writes the rows, then the ledger; docs/guarantees.md gives the reason for this order. */

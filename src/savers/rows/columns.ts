@@ -77,7 +77,7 @@ export class ColumnMapper {
   /** Text of the first record. */
   #first = '';
   /** Columns that some record had an attribute for. */
-  readonly #found = new Set<number>();
+  readonly found: Set<number> = new Set<number>();
   readonly #shaped: ShapeColumns;
   /** Number of the current record. */
   #record = 0;
@@ -103,12 +103,17 @@ export class ColumnMapper {
     }
     this.#top = { prefix: '', slots: new Map(), order: [] };
     this.#isStrict = isStrict;
-    this.#shaped = new ShapeColumns(paths, isStrict, this.#found);
+    this.#shaped = new ShapeColumns(paths, isStrict, this.found);
     this.#cells = new Array(paths.length).fill(undefined);
   }
 
-  cellsOf(task: Task): FoundCells {
+  /** Notes a record whose cells were found by another. */
+  pass(task: Task): void {
     if (this.#first === '') this.#first = task.line;
+  }
+
+  cellsOf(task: Task): FoundCells {
+    this.pass(task);
     const { shape, values } = task;
     const shaped = shape && this.#shaped.cellsOf(shape, values as LeafValues);
     if (shaped !== undefined) return { cells: shaped };
@@ -136,7 +141,7 @@ export class ColumnMapper {
    */
   get unusedFields(): UnusedFields {
     if (this.#first === '') return { names: [], there: [] };
-    const names = this.paths.filter((path) => !this.#found.has(this.#indexes.get(path) as number));
+    const names = this.paths.filter((path) => !this.found.has(this.#indexes.get(path) as number));
     return { names, there: names.length === 0 ? [] : leafPaths(this.#first) };
   }
 
@@ -165,7 +170,7 @@ export class ColumnMapper {
       record: 0,
     };
     // Keep only names that lead to a column: names made from data would take too much memory.
-    if (column >= 0) this.#found.add(column);
+    if (column >= 0) this.found.add(column);
     if (column >= 0 || isAbove) {
       level.slots.set(name, slot);
       level.order.push(slot);

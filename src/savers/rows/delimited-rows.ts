@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { counted } from '../../core/base/format.ts';
 import { runOf, type Task } from '../../core/record/task.ts';
+import { RowForm } from '../../core/simd/row-form.ts';
 import { CsvParser, type Dialect, ROW_FAULTS, type Row, rowEncoder } from '../../core/text/csv.ts';
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from '../contract.ts';
 import { ColumnMapper, type UnusedFields } from './columns.ts';
@@ -44,6 +45,8 @@ class DelimitedRows implements Rows {
   /** True if the output already has the preamble. */
   readonly #isPreambleThere: boolean;
   #columns: ColumnMapper | undefined;
+  /** Form in which a reader may write rows; `none` if it cannot. Undefined until it is asked for. */
+  #form: RowForm | 'none' | undefined;
   /** True if the header must still be written. */
   #isNew: boolean;
 
@@ -93,7 +96,27 @@ class DelimitedRows implements Rows {
     const fields = this.#fields;
     const paths = names.map((name) => fields?.get(name)?.path ?? name);
     this.#columns = new ColumnMapper(names, fields === undefined, paths);
+    this.#form = undefined;
     return this.#columns;
+  }
+
+  get form(): RowForm | undefined {
+    if (this.#columns === undefined || this.#isNew) return undefined;
+    this.#form ??= this.#formOf(this.#columns) ?? 'none';
+    return this.#form === 'none' ? undefined : this.#form;
+  }
+
+  takes(task: Task): boolean {
+    const isMine = task.written?.block.form === this.#form;
+    if (isMine) this.#columns?.pass(task);
+    return isMine;
+  }
+
+  #formOf({ paths, found }: ColumnMapper): RowForm | undefined {
+    const { delimiter, isLineBased } = this.#dialect;
+    if (isLineBased || this.#options.escapeFormulas) return undefined;
+    const isStrict = this.#fields === undefined;
+    return RowForm.of({ paths, isStrict, delimiter, newline: this.newline }, found);
   }
 
   encode(task: Task): string | Misfit {

@@ -6,7 +6,10 @@ import type { Seen } from './seen-uuids.ts';
 
 /** Converter of plain rows to the lines of their tasks, each with its newline. */
 export interface PlainMaker {
-  /** Returns whether rows with these columns can be converted. Rows with their own uuid need records. */
+  /**
+   * Returns whether rows with these columns can be converted. Rows with their own uuid need records. Rows without columns
+   * have the uuid of version 3 of the whole record.
+   */
   takes(columns: Columns): boolean;
   /** Converts rows. @param source file that they are from */
   toLines(rows: PlainRows, source: string): Buffer;
@@ -25,7 +28,10 @@ export function plainMaker(
   const uuidOf = uuidMaker(options, version);
   const isDuplicate = duplicateFinder(uuidFields !== undefined);
   return {
-    takes: (columns) => uuidFields !== undefined || columns.uuid === undefined,
+    takes: ({ names, uuid }) =>
+      names.length === 0
+        ? uuidFields === undefined && version === 3
+        : uuidFields !== undefined || uuid === undefined,
     toLines(rows, source) {
       const lines = rows.roomForLines();
       let end = 0;
@@ -70,7 +76,7 @@ type UuidOf = (rows: PlainRows, row: number) => DataView;
 
 /** Returns the function that makes the uuid of a row as `identify` does. */
 function uuidMaker({ uuidFields, uuidSep = '\u001f' }: LoadOptions, version: 3 | 5): UuidOf {
-  if (uuidFields === undefined) return (rows, row) => uuidOfAll(rows, row, version);
+  if (uuidFields === undefined) return (rows, row) => rows.madeUuid(row) ?? uuidOfAll(rows, row, version);
   const separator = Buffer.from(uuidSep);
   let last: Columns | undefined;
   let indexes: readonly number[] = [];

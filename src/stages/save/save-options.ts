@@ -2,6 +2,7 @@ import { choice, count, duration, flag, path, text, value } from '../../core/opt
 import type { LibraryOptions, Names } from '../../core/options/library-options.ts';
 import type { Option } from '../../core/options/option.ts';
 import { patience } from '../../core/options/server-patience.ts';
+import type { RowForm } from '../../core/simd/row-form.ts';
 import { toAsciiDelimiter } from '../../core/text/delimiter.ts';
 import { type FieldOption, FLUSH, PARQUET_LIMITS, parseFields, saveFormats } from '../../savers/index.ts';
 import type { SaveSummary } from '../../savers/router.ts';
@@ -92,6 +93,11 @@ interface OwnSaveOptions {
   readonly stopped?: AbortSignal | undefined;
   /** Called once at the start, with the summary that grows during the run. */
   readonly watch?: ((summary: Readonly<SaveSummary>) => void) | undefined;
+  /**
+   * Called once the output is open, with a function that returns the form in which `readTasks` may write the rows of the
+   * next tasks.
+   */
+  readonly onForm?: ((form: () => RowForm | undefined) => void) | undefined;
   /** Called with messages that the user must know. */
   readonly warn?: ((message: string) => void) | undefined;
   /** Called with messages that may interest the user. */
@@ -107,6 +113,7 @@ export const OWN_SAVE_OPTIONS: Names<OwnSaveOptions> = {
   write: true,
   stopped: true,
   watch: true,
+  onForm: true,
   warn: true,
   info: true,
 };

@@ -49,6 +49,7 @@ export async function save(
   // Standard output is not synced, so there is no commit to wait for.
   const router = new Router(destination, rest, out === '-' ? { ...options, flushInterval: 0 } : options);
   options.watch?.(router.summary);
+  options.onForm?.(() => destination.form);
   try {
     // A crash left records of its run.
     if (rest.isLeft) await mergeLeft(rest, destination);

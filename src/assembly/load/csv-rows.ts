@@ -1,30 +1,14 @@
 /*
  * Reader of plain rows of CSV in AssemblyScript: the twin of `loaders/table/plain-reader.ts`, with the same rules, in
  * SIMD. It reads rows from `INPUT`, finds their cells, and writes the lines of their tasks to `OUTPUT`. A uuid of
- * version 3 of one column is written too; others leave room. The build compiles it to `dist/csv-rows.wasm`. All addresses are in bytes.
+ * version 3 of one column is written too; others leave room.
  */
 
-import { ENDS, INPUT, LINES, MOST_CELLS, MOST_ROWS, OUTPUT, SUMS } from './layout';
-import { checksum, setCompared } from './row-checksum';
+import { checksum, setCompared } from '../hash';
+import { ENDS, INPUT, LINES, MOST_CELLS, MOST_ROWS, OUTPUT, SUMS } from '../layout';
 import { beginScan, newlines, scanRow, width } from './scan-row';
 import { beginOutput, hasRoom, out, setKept, writeRow } from './write-row';
 
-/** Names of the addresses and sizes for the host. */
-export {
-  CELLS as cellsAt,
-  ENDS as endsAt,
-  INPUT as inputAt,
-  INPUT_SIZE as inputSize,
-  KINDS as kindsAt,
-  LINES as linesAt,
-  MOST_COLUMNS as mostColumns,
-  NAME as nameAt,
-  OUTPUT as outputAt,
-  SUMS as sumsAt,
-  TABLES as tablesAt,
-  TABLES_SIZE as tablesSize,
-  UUIDS as uuidsAt,
-} from './layout';
 export { added, firstQuote, isCut, setTable } from './scan-row';
 export { setUuidColumn } from './write-row';
 

@@ -1,6 +1,7 @@
-/* Writes the lines of tasks to `OUTPUT`, from the cells that `scan-row.ts` has found. */
+/* Writes the lines of tasks to `OUTPUT`: from the cells that `scan-row.ts` has found, or from records of JSON. */
 
-import { BACKSLASH, NEWLINE, nextStop, QUOTE, RETURN } from './bytes';
+import { NEWLINE, nextStop, QUOTE } from '../bytes';
+import { writeEscape } from '../json/respell';
 import {
   CELLS,
   GAP,
@@ -14,11 +15,13 @@ import {
   SAME,
   UUIDS,
   VALUES,
-} from './layout';
-import { md5 } from './md5';
+} from '../layout';
+import { md5 } from '../md5';
 import { width } from './scan-row';
 
 const DASH: u8 = 45;
+/** Bytes of a line before the quote that ends the uuid. */
+const LINE_START: usize = 9 + 36;
 
 /** Column, address and length of the text before the value of each column of a task. */
 let kept: usize = 0;
@@ -49,13 +52,10 @@ export function hasRoom(size: usize): bool {
   return out + 6 * size + keptSize + 2 * GAP <= OUTPUT + OUTPUT_SIZE;
 }
 
-/** Writes the line of a task, with room for the uuid. */
+/** Writes the line of a task from the cells of a row, with room for the uuid. */
 export function writeRow(row: usize): void {
-  store<u32>(out, 0x7575227b); // {"uu
-  store<u32>(out + 4, 0x3a226469); // id":
-  store<u8>(out + 8, QUOTE);
-  if (uuidColumn >= 0) writeUuid(row, out + 9);
-  out += 9 + 36;
+  beginLine();
+  if (uuidColumn >= 0) writeUuid(row, out - LINE_START, CELLS + 8 * (row * width + <usize>uuidColumn));
   for (let i: usize = 0; i < keptCount; i++) {
     const column = load<u32>(kept + 12 * i);
     copy(load<u32>(kept + 12 * i + 4), load<u32>(kept + 12 * i + 8));
@@ -72,17 +72,40 @@ export function writeRow(row: usize): void {
   out += 3;
 }
 
-/** Makes the UUID of version 3 of a row, and writes its text. */
-function writeUuid(row: usize, to: usize): void {
-  const cell = CELLS + 8 * (row * width + <usize>uuidColumn);
+/** Writes the line of a task from a JSON object that is not empty, with room for the uuid. Returns its address. */
+export function writeRecord(start: usize, end: usize): usize {
+  const line = out;
+  beginLine();
+  store<u16>(out, 0x2c22); // ",
+  out += 2;
+  copy(start + 1, end - start - 1);
+  store<u8>(out++, NEWLINE);
+  return line;
+}
+
+/** Writes `{"uuid":"` and leaves room for the uuid. */
+function beginLine(): void {
+  store<u32>(out, 0x7575227b); // {"uu
+  store<u32>(out + 4, 0x3a226469); // id":
+  store<u8>(out + 8, QUOTE);
+  out += LINE_START;
+}
+
+/** Makes the UUID of version 3 of a row, and writes its text into the line. @param cell address of the place of its name */
+export function writeUuid(row: usize, line: usize, cell: usize): void {
   const from = load<u32>(cell);
   const length = load<u32>(cell + 4) - from;
   memory.copy(NAME + NAMESPACE_SIZE, INPUT + from, length);
+  putUuid(row, line, length);
+}
+
+/** Does the same as `writeUuid` with the name of this length that is in `NAME`. */
+export function putUuid(row: usize, line: usize, length: usize): void {
   const uuid = UUIDS + 16 * row;
   md5(NAME, NAMESPACE_SIZE + length, uuid);
   store<u8>(uuid + 6, (load<u8>(uuid + 6) & 0x0f) | 0x30);
   store<u8>(uuid + 8, (load<u8>(uuid + 8) & 0x3f) | 0x80);
-  writeDigits(v128.load(uuid), to);
+  writeDigits(v128.load(uuid), line + 9);
 }
 
 /** Writes 16 bytes as the text of a UUID. */
@@ -119,32 +142,7 @@ function copyEscaped(from: usize, before: usize, kind: u8): void {
     at = stop;
     if (at === before) return;
     const byte = load<u8>(at);
-    writeEscape(byte);
+    out = writeEscape(byte, out);
     if (byte === QUOTE && kind === QUOTED) at++; // a doubled quote is one
   }
-}
-
-function writeEscape(byte: u8): void {
-  store<u8>(out, BACKSLASH);
-  const letter = letterOf(byte);
-  if (letter !== 0) {
-    store<u8>(out + 1, letter);
-    out += 2;
-    return;
-  }
-  store<u32>(out + 1, 0x30303075); // u000
-  store<u8>(out + 4, 48 + (byte >> 4));
-  const low: u8 = byte & 15;
-  store<u8>(out + 5, low < 10 ? 48 + low : 87 + low);
-  out += 6;
-}
-
-/** Returns the letter that stands for a byte after a backslash, or 0. */
-function letterOf(byte: u8): u8 {
-  if (byte === QUOTE || byte === BACKSLASH) return byte;
-  if (byte === NEWLINE) return 110; // n
-  if (byte === RETURN) return 114; // r
-  if (byte === 9) return 116; // t
-  if (byte === 8) return 98; // b
-  return byte === 12 ? 102 : 0; // f
 }

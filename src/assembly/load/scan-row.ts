@@ -1,7 +1,7 @@
 /* Finds the cells of rows of CSV in `INPUT`. */
 
-import { NEWLINE, nextStop, QUOTE, RETURN } from './bytes';
-import { CELLS, INPUT, KINDS, MOST_CELLS, QUOTED, SAME, UNQUOTED } from './layout';
+import { NEWLINE, nextStop, QUOTE, RETURN } from '../bytes';
+import { CELLS, INPUT, KINDS, MOST_CELLS, QUOTED, SAME, UNQUOTED } from '../layout';
 
 /** Results since `beginScan`: see `FoundRows`. */
 export let added: i32 = 0;
