@@ -129,9 +129,17 @@ describe('task-save to S3', { timeout: 60_000 }, () => {
   test('sends failures to the rest file, and removes them once they are saved', async () => {
     const cwd = freshFolder();
     expect((await save('my/rests', good('a') + bad('b'), '', { cwd })).code).toBe(1);
-    expect(readFileSync(join(cwd, 'rests.rest.ndjson'), 'utf8')).toBe(bad('b'));
+    expect(readFileSync(join(cwd, 's3+out+my+rests.rest.ndjson'), 'utf8')).toBe(bad('b'));
     expect((await save('my/rests', good('b'), '', { cwd })).code).toBe(0);
-    expect(existsSync(join(cwd, 'rests.rest.ndjson'))).toBe(false);
+    expect(existsSync(join(cwd, 's3+out+my+rests.rest.ndjson'))).toBe(false);
+  });
+
+  test('keeps a rest file for each prefix, also if their last folders have one name', async () => {
+    const cwd = freshFolder();
+    await save('2026-11-28/pages', bad('a'), '', { cwd });
+    expect((await save('2026-11-29/pages', good('a') + bad('b'), '', { cwd })).code).toBe(1);
+    expect(readFileSync(join(cwd, 's3+out+2026-11-28+pages.rest.ndjson'), 'utf8')).toBe(bad('a'));
+    expect(readFileSync(join(cwd, 's3+out+2026-11-29+pages.rest.ndjson'), 'utf8')).toBe(bad('b'));
   });
 
   test('saves the attributes of --fields, and passes records on once they are stored', async () => {

@@ -23,6 +23,10 @@ function save(table: string, input: string, options = '', cwd = freshFolder()): 
   return sh(`task-save '${server.url}' --table ${table} ${options}`, { cwd, input });
 }
 
+/** Returns the path of the rest file of a table. */
+const restOf = (cwd: string, table: string, database = 'postgres'): string =>
+  join(cwd, `postgres+127.0.0.1+${server.port}+${database}+${table}.rest.ndjson`);
+
 describe('task-save to PostgreSQL', { timeout: 60_000 }, () => {
   test('adds a column for each attribute by its first value, and separate columns for the run', async () => {
     const line = `{"uuid":"a","n":9007199254740993,"p":1.10,"s":"007","o":{"x":[1.10]},"b":true,"z":null,"state":"CA","run":${JSON.stringify(RUN)},"result":{"status":200}}\n`;
@@ -81,9 +85,17 @@ describe('task-save to PostgreSQL', { timeout: 60_000 }, () => {
   test('sends failures to the rest file, and removes them once they are saved', async () => {
     const cwd = freshFolder();
     expect((await save('rests', good('a') + bad('b'), '', cwd)).code).toBe(1);
-    expect(readFileSync(join(cwd, 'rests.rest.ndjson'), 'utf8')).toContain('"b"');
+    expect(readFileSync(restOf(cwd, 'rests'), 'utf8')).toContain('"b"');
     expect((await save('rests', good('b'), '', cwd)).code).toBe(0);
-    expect(existsSync(join(cwd, 'rests.rest.ndjson'))).toBe(false);
+    expect(existsSync(restOf(cwd, 'rests'))).toBe(false);
+  });
+
+  test('keeps a rest file for each database, also if their tables have one name', async () => {
+    const [cwd, other] = [freshFolder(), server.database('other')];
+    await save('pages', bad('a'), '', cwd);
+    await sh(`task-save '${other}' --table pages`, { cwd, input: good('a') + bad('b') });
+    expect(readFileSync(restOf(cwd, 'pages'), 'utf8')).toContain('"uuid":"a"');
+    expect(readFileSync(restOf(cwd, 'pages', 'other'), 'utf8')).toContain('"uuid":"b"');
   });
 
   test('saves the columns of --fields and keeps the other columns and values of a row', async () => {
@@ -141,9 +153,7 @@ describe('task-save to PostgreSQL', { timeout: 60_000 }, () => {
 
 /** Returns uuid, code and reason of the records in a rest file, sorted. */
 function refusals(cwd: string, table: string): readonly string[] {
-  const lines = readFileSync(join(cwd, `${table}.rest.ndjson`), 'utf8')
-    .trim()
-    .split('\n');
+  const lines = readFileSync(restOf(cwd, table), 'utf8').trim().split('\n');
   const texts = lines.map((line) => {
     const { uuid, run } = JSON.parse(line);
     return `${uuid} ${run.error.code} ${run.error.message}`;
@@ -187,7 +197,7 @@ describe('task-save to a table of another program', { timeout: 60_000 }, () => {
     const { code, stderr } = await save('strict', `${lines.join('\n')}\n`, '', cwd);
     expect([code, stderr]).toEqual([1, expect.stringMatching(/saved 4, 4 that .* cannot hold/)]);
     expect(server.sql('select uuid from strict order by 1')).toBe('u0\nu2\nu4\nu6');
-    const rest = readFileSync(join(cwd, 'strict.rest.ndjson'), 'utf8')
+    const rest = readFileSync(restOf(cwd, 'strict'), 'utf8')
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
@@ -214,7 +224,7 @@ describe('task-save to a table of another program', { timeout: 60_000 }, () => {
       cwd,
     );
     expect(code).toBe(1);
-    expect(readFileSync(join(cwd, 'guarded.rest.ndjson'), 'utf8')).toMatch(/"uuid":"b".*a trigger or rule/);
+    expect(readFileSync(restOf(cwd, 'guarded'), 'utf8')).toMatch(/"uuid":"b".*a trigger or rule/);
   });
 
   test('saves the other rows if limits, triggers or policies of the server refuse some', async () => {

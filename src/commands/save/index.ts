@@ -18,7 +18,8 @@ import { flushed, NO_TASKS, openRejects } from '../../core/text/rejects.ts';
 import { unusedLedgerOptions } from '../../ledgers/index.ts';
 import { placesOf, unusedOptions } from '../../savers/index.ts';
 import { totalOf, totalOption } from '../../stages/load/total.ts';
-import { outputFile, restFileOf, type SaveSummary, save } from '../../stages/save/save.ts';
+import { outputFile, restFileOf } from '../../stages/save/output-place.ts';
+import { type SaveSummary, save } from '../../stages/save/save.ts';
 import { OWN_SAVE_OPTIONS, type SaveOptions, saveOptions } from '../../stages/save/save-options.ts';
 import { queuePipeOf } from '../queue-pipe.ts';
 import { lastWords } from './save-words.ts';
@@ -50,7 +51,7 @@ After the first SIGINT, SIGTERM or SIGHUP task-save saves the rest of its input.
   options,
   files: {
     'OUT.rest.ndjson':
-      'Records that are not saved, the newest of each uuid (--rest). During a run, its own are in OUT.rest.ndjson.run.',
+      'Records that are not saved, the newest of each uuid (--rest). During a run, its own are in OUT.rest.ndjson.run. For s3://BUCKET/PREFIX/, OUT is s3+BUCKET+PREFIX; for a table of PostgreSQL, postgres+HOST+DATABASE+TABLE.',
     'OUT.run':
       'Marks a run that writes to OUT; removed at its end. If it is left, the run crashed, and the next start recovers OUT.',
     'OUT.torn-TIME':

@@ -57,7 +57,8 @@ const PARAMETERS: Readonly<Record<string, string | undefined>> = {
 };
 
 const SOCKETS = '/var/run/postgresql';
-const PORT = 5432;
+/** Default port. */
+export const PORT = 5432;
 /** Default duration of one attempt to connect, in milliseconds. */
 const CONNECTING = 5000;
 

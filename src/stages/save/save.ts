@@ -6,7 +6,7 @@ import { checkOptions } from '../../core/options/library-options.ts';
 import { isPostgres, isSameDatabase, postgresAddress } from '../../core/postgres/postgres-address.ts';
 import { TABLE } from '../../core/postgres/postgres-table.ts';
 import { stateOf, type Task } from '../../core/record/task.ts';
-import { isS3, s3Address } from '../../core/s3/s3-address.ts';
+import { isS3 } from '../../core/s3/s3-address.ts';
 import { realPath, resolved } from '../../core/storage/durable.ts';
 import { checkPlaces } from '../../core/storage/path-conflicts.ts';
 import type { Destination } from '../../savers/contract.ts';
@@ -19,6 +19,7 @@ import { Router, type SaveSummary } from '../../savers/router.ts';
 import { FieldWatch } from '../../savers/rows/field-watch.ts';
 import { type Field, fieldsOf } from '../../savers/rows/fields.ts';
 import { openStream } from '../../savers/stream-destination.ts';
+import { outputFile, restFileOf } from './output-place.ts';
 import { OWN_SAVE_OPTIONS, type SaveOptions, saveOptions } from './save-options.ts';
 
 export type { SaveSummary } from '../../savers/router.ts';
@@ -97,34 +98,6 @@ function mustBeWritable(out: string): void {
   } catch (error) {
     throw ioError('cannot open', out, error);
   }
-}
-
-/** Returns the path of an output; undefined if it is not a file. */
-export function outputFile(out: string): string | undefined {
-  return out === '-' || isPostgres(out) || isS3(out) ? undefined : withoutSlash(out);
-}
-
-/** Returns the default path of the rest file. @param table table of a database */
-export function restFileOf(out: string, table?: string): string {
-  if (isPostgres(out)) {
-    const name = table ?? postgresAddress(out).table ?? TABLE;
-    return `${fileName(name)}.rest.ndjson`;
-  }
-  if (isS3(out)) {
-    const { bucket, key } = s3Address(out);
-    return `${fileName(/([^/]+)\/*$/.exec(key)?.[1] ?? bucket)}.rest.ndjson`;
-  }
-  return `${out === '-' ? 'task-save' : withoutSlash(out)}.rest.ndjson`;
-}
-
-/** Returns a name without the characters that may not be safe in the name of a file. */
-function fileName(name: string): string {
-  return name.replace(/[^\p{L}\p{N}._-]+/gu, '_');
-}
-
-/** Returns the path of a folder without the slash at its end. */
-function withoutSlash(out: string): string {
-  return out.replace(/(?<=.)\/+$/, '');
 }
 
 /** Adds finished records that were refused to the rest file. @throws the error */
