@@ -7,6 +7,7 @@ import { withoutUser } from '../core/base/terminal-text.ts';
 import type { IdSet } from '../core/ids/index.ts';
 import { isPostgres } from '../core/postgres/postgres-address.ts';
 import { isS3 } from '../core/s3/s3-address.ts';
+import { schemeOf } from '../core/storage/path-conflicts.ts';
 import type { Ledger, LedgerSettings } from './contract.ts';
 import { jsonlLedger } from './jsonl/jsonl-ledger.ts';
 import { postgresLedger } from './postgres/postgres-ledger.ts';
@@ -27,18 +28,14 @@ export { markerOf } from './postgres/postgres-ledger.ts';
 
 type Open = (place: string, warn: (message: string) => void, settings: LedgerSettings) => Ledger;
 
-/**
- * Kinds of ledgers by the scheme of the place. A place without `://` is a file, or by its ending a database.
- */
-const ledgers: Readonly<Record<string, Open>> = {
-  file: jsonlLedger,
+/** Kinds of ledgers by the scheme of the place. */
+const servers: Readonly<Record<string, Open>> = {
   postgres: postgresLedger,
   postgresql: postgresLedger,
   redis: redisLedger,
   rediss: redisLedger,
   'redis+sentinel': redisLedger,
   'rediss+sentinel': redisLedger,
-  sqlite: sqliteLedger,
 };
 
 /**
@@ -53,8 +50,7 @@ export function openLedger(
   warn: (message: string) => void,
   settings: LedgerSettings = {},
 ): Ledger {
-  const kind = kindOf(place);
-  const make = ledgers[kind];
+  const make = kindOf(place);
   if (make === undefined || place === '') {
     throw new TaskpipeError(
       'USAGE',
@@ -64,12 +60,15 @@ export function openLedger(
   return make(place, warn, settings);
 }
 
-function kindOf(place: string): string {
-  return /^([a-z+]+):\/\//.exec(place)?.[1] ?? (/\.(db|sqlite3?)$/i.test(place) ? 'sqlite' : 'file');
+/** Returns the kind of a ledger: by its scheme, or a database by its ending, or a file. Undefined for an unknown scheme. */
+function kindOf(place: string): Open | undefined {
+  const scheme = schemeOf(place);
+  if (scheme === undefined) return /\.(db|sqlite3?)$/i.test(place) ? sqliteLedger : jsonlLedger;
+  return Object.hasOwn(servers, scheme) ? servers[scheme] : undefined;
 }
 
 export function isRedisLedger(place: string): boolean {
-  return ledgers[kindOf(place)] === redisLedger;
+  return kindOf(place) === redisLedger;
 }
 
 /**

@@ -7,6 +7,7 @@ import { natsAddress } from '../core/nats/nats-address.ts';
 import { isPostgres, queueDatabase } from '../core/postgres/postgres-address.ts';
 import { redisAddress, type Secrets } from '../core/redis/redis-address.ts';
 import type { RedisSettings } from '../core/redis/redis-client.ts';
+import { schemeOf } from '../core/storage/path-conflicts.ts';
 import type { Queues } from './contract.ts';
 
 export type * from './contract.ts';
@@ -66,7 +67,7 @@ export function ledgerOf(place: string, name: string): string | undefined {
  * @throws {TaskpipeError} `USAGE` if the scheme is unknown or the server may lose tasks; `IO` if it cannot be reached
  */
 export function openQueues(url: string, names: readonly string[], settings: QueueSettings): Promise<Queues> {
-  const kind = /^([a-z+]+):\/\//.exec(url)?.[1] ?? '';
+  const kind = schemeOf(url) ?? '';
   const open = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (open === undefined) {
     const shown = url.includes('@') ? 'something else' : JSON.stringify(url);

@@ -1,6 +1,7 @@
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -89,6 +90,38 @@ describe('one file for two uses', () => {
   ])('is accepted if it is %s', async (_, command) => {
     const folder = folderWith({ ...files, 'out.csv.rest.ndjson': UNSAVED });
     expect(await sh(command, { cwd: folder })).toMatchObject({ code: 0 });
+  });
+});
+
+describe('a url of a kind that is not known', () => {
+  const ledger = 'a ledger is a JSONL file, as in done.jsonl, or redis://HOST/0#NAME';
+  test.each([
+    ['task-done count s3://b/x', `${ledger}, or postgres://HOST/DATABASE?ledger=NAME; got "s3://b/x"`],
+    ['task-done mark s3://b/x 1', ledger],
+    ['task-done skip s3://b/x.db < a.ndjson', ledger],
+    ['task-load a.ndjson --ledger s3://b/x', ledger],
+    ['task-load a.ndjson --ledger file:///x', ledger],
+    ['task-load a.ndjson --ledger constructor://x', ledger],
+    ['task-load a.ndjson --ledger Redis://127.0.0.1:1/0', ledger],
+    ['task-exec --module work.mjs --ledger s3://b/x < a.ndjson', ledger],
+    ['task-save out.ndjson --ledger s3://b/x < a.ndjson', ledger],
+    [
+      'task-save s4://b/x.parquet/ < a.ndjson',
+      'OUT is a file of this machine, postgres://HOST/DATABASE or s3:',
+    ],
+    ['task-save s4://jo:hush@b/x.csv --partition-by n < a.ndjson', 'OUT is a file of this machine'],
+    ['task-save out.csv --rest s3://b/x < a.ndjson', '--rest is a file of this machine; got "s3://b/x"'],
+    ['task-save out.csv --rejects s3://b/x < a.ndjson', '--rejects is a file of this machine'],
+    ['task-load a.ndjson --rejects s3://b/x', '--rejects is a file of this machine'],
+    ['task-exec --module work.mjs --log-dir s3://b/x/ < a.ndjson', '--log-dir is a file of this machine'],
+    ['task-exec --command true --events s3://b/x < a.ndjson', '--events is a file of this machine'],
+  ])('is a usage error, and no file is made: %s', async (command, words) => {
+    const folder = folderWith({ 'a.ndjson': '{"uuid":"1","n":1}\n', 'work.mjs': WORK });
+    const { code, stderr, stdout } = await sh(command, { cwd: folder });
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain('hush');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(readdirSync(folder).sort()).toEqual(['a.ndjson', 'work.mjs']);
   });
 });
 

@@ -38,9 +38,10 @@ const READ = ['module', 'flow', 'ledger', 'passwordFile'];
 export function checkFiles(values: Readonly<Record<string, unknown>>): void {
   const placeOf = (key: string): Place => {
     const path = values[key];
-    return { use: optionName(key), path: typeof path === 'string' ? filePath(path) : undefined };
+    return { use: optionName(key), path: typeof path === 'string' ? path : undefined };
   };
-  checkPlaces([...WRITTEN.map(placeOf), STDOUT], [...READ.map(placeOf), STDIN]);
+  const read = READ.map(placeOf).map(({ use, path }) => ({ use, path: filePath(path) }));
+  checkPlaces([...WRITTEN.map(placeOf), STDOUT], [...read, STDIN]);
 }
 
 /** Opens the files that a run writes besides its output. */

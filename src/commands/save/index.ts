@@ -158,7 +158,7 @@ function checkStreams(
   }: Pick<SaveOptions, 'rest' | 'ledger' | 'rejects' | 'table'>,
 ): void {
   const places = placesOf(outputFile(out), { rest, ledger, rejects });
-  for (const place of places) if (place.use !== '--rest') checkPlaces([place], [STDIN, STDOUT]);
+  for (const place of places) checkPlaces([place], place.use === '--rest' ? [] : [STDIN, STDOUT]);
 }
 
 /** Returns an output for messages: for a table of a server, the url that names the table as a ledger. */

@@ -1,6 +1,8 @@
 import { fstatSync, type Stats, statSync } from 'node:fs';
 import { descriptors } from '../base/descriptors.ts';
 import { ioError, TaskpipeError } from '../base/errors.ts';
+import { quoted } from '../base/terminal-text.ts';
+import { scrubbed } from '../options/secrets.ts';
 import { realPath } from './durable.ts';
 
 /** A file of a run, and its use. */
@@ -28,7 +30,7 @@ export const STDOUT: Place = {
 
 /**
  * Rejects a file with two uses if the run writes it: one use would destroy or reread the data of the other.
- * Links to the same file count as one file.
+ * Links to the same file count as one file. Rejects a url among the written files, which would make local folders.
  * @param written files that the run writes
  * @param read files that it only reads
  * @throws {TaskpipeError} `USAGE`
@@ -40,11 +42,22 @@ export function checkPlaces(written: readonly Place[], read: readonly Place[] = 
   };
   for (const place of read) remember(place, keysToRead(place));
   for (const place of written) {
+    checkFile(place);
     const keys = keysOf(place);
     const other = keys.map((key) => known.get(key)).find((found) => found !== undefined);
     if (other !== undefined) throw conflict(place, other);
     remember(place, keys);
   }
+}
+
+/** @throws {TaskpipeError} `USAGE` if a place is the url of a server */
+function checkFile({ use, path }: Place): void {
+  if (path === undefined || schemeOf(path) === undefined) return;
+  const others = use === 'OUT' ? ', postgres://HOST/DATABASE or s3://BUCKET/PREFIX/' : '';
+  throw new TaskpipeError(
+    'USAGE',
+    `${use} is a file of this machine${others}; got ${quoted(scrubbed(path))}`,
+  );
 }
 
 function conflict(place: Place, other: Place): TaskpipeError {
@@ -86,7 +99,12 @@ function statOf(fd: number): Stats | undefined {
   }
 }
 
+/** Returns the scheme of a url, as it is typed; undefined for a path. */
+export function schemeOf(place: string): string | undefined {
+  return /^([a-z][a-z\d+.-]*):\/\//i.exec(place)?.[1];
+}
+
 /** Returns the path of a ledger; undefined for a url. */
 export function filePath(ledger: string | undefined): string | undefined {
-  return ledger?.includes('://') ? undefined : ledger;
+  return ledger === undefined || schemeOf(ledger) === undefined ? ledger : undefined;
 }
