@@ -171,8 +171,8 @@ export interface Destination {
   /** True if a later record with the same uuid replaces the row. Default: it is skipped. */
   readonly replaces?: boolean;
   /**
-   * True if a commit may refuse single rows, as a database with constraints does. Default: it takes all or
-   * throws.
+   * True if a commit may refuse single rows, as a database with constraints or a server with a maximum size does.
+   * Default: it takes all or throws.
    */
   readonly refuses?: boolean;
   /** Returns true, once per uuid, if its row is in the output but the ledger does not mark it as finished. */

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { AwsClient } from 'aws4fetch';
 import { afterAll, type TestContext } from 'vitest';
+import { type Seen, serve } from './http-server.ts';
 import { freePort } from './port.ts';
 import { environment, freshFolder, root } from './run.ts';
 
@@ -119,6 +121,28 @@ export async function startS3(): Promise<TestS3> {
       running.delete(child);
     },
   };
+}
+
+/**
+ * Starts a proxy to a server, which answers some requests itself.
+ * @param answer status and body of the answer to a request; undefined to pass it on
+ * @returns its url
+ */
+export async function startS3Proxy(
+  server: TestS3,
+  answer: (seen: Seen) => readonly [number, string] | undefined,
+): Promise<string> {
+  const { url } = await serve((response, seen) => {
+    const own = answer(seen);
+    if (own !== undefined) return void response.writeHead(own[0]).end(own[1]);
+    const { method, url: path, headers, body } = seen;
+    const onward = request({ port: server.port, host: '127.0.0.1', method, path, headers }, (given) => {
+      response.writeHead(given.statusCode as number, given.headers);
+      given.pipe(response);
+    });
+    onward.on('error', () => response.destroy()).end(body);
+  });
+  return url;
 }
 
 /** Waits until a server accepts requests. */

@@ -55,6 +55,17 @@ export function isPassing(error: unknown): boolean {
   return error.status === 429 || (error.status >= 500 && error.status !== 501) || PASSING.has(error.code);
 }
 
+/** Statuses of refusals that are not about the object: of credentials, rights, the bucket, conditions and the rate. */
+const OF_ALL: ReadonlySet<number> = new Set([401, 403, 404, 408, 409, 412, 429]);
+
+/** Returns whether the server refuses one object, and may store others: one that is too large, for example. */
+export function isAboutObject(error: unknown): boolean {
+  if (!(error instanceof S3Error) || isPassing(error)) return false;
+  const { status, code } = error;
+  if (status < 400 || status > 499 || OF_ALL.has(status)) return false;
+  return !ELSEWHERE.has(code) && !((ALIKE[code] ?? code) in REMEDIES) && !code.startsWith('KMS.');
+}
+
 /** Server and bucket of a request. */
 interface Asked {
   readonly bucket: string;

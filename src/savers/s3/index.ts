@@ -5,17 +5,16 @@
 import pMap from 'p-map';
 import { TaskpipeError } from '../../core/base/errors.ts';
 import { IdSet } from '../../core/ids/index.ts';
-import { type Fields, runOf, stateOf, type Task } from '../../core/record/task.ts';
+import { stateOf, type Task } from '../../core/record/task.ts';
 import type { S3Bucket } from '../../core/s3/contract.ts';
 import { type S3Address, s3Address } from '../../core/s3/s3-address.ts';
 import { CONNECTIONS, openBucket } from '../../core/s3/s3-bucket.ts';
-import { listKeys, objectText, putObject } from '../../core/s3/s3-objects.ts';
+import { listKeys } from '../../core/s3/s3-objects.ts';
 import type { Destination, DestinationOptions, Misfit, RowBatch, Rows } from '../contract.ts';
 import { FolderLedger } from '../partitions/folder-ledger.ts';
 import { ndjson } from '../rows/ndjson-rows.ts';
 import { ObjectKeys } from './object-keys.ts';
-
-const TYPE = 'application/json';
+import { type Body, TaskObjects } from './task-objects.ts';
 
 /**
  * Opens a prefix in S3 to save to: one object per task, and a later record replaces an earlier one, but a failure never
@@ -38,7 +37,7 @@ export async function openS3Prefix(given: DestinationOptions): Promise<Destinati
         if (saved.add(uuid) && ledger?.isUnknown(uuid)) unknown.push(uuid);
     }
     await ledger?.agree(saved);
-    const objects = new Objects(bucket, keys);
+    const objects = new TaskObjects(bucket, keys);
     for (const uuid of await markable(unknown, objects, options)) ledger?.meet(uuid);
     const rows = (await ndjson(nothing(), options)) as Rows;
     return new PrefixDestination({ rows, objects, keys, saved, ledger, bucket });
@@ -90,44 +89,12 @@ function checkOptions({
 /** Returns the uuids of objects that the ledger may get: those of failures count only with `all`, as records do. */
 async function markable(
   uuids: readonly string[],
-  objects: Objects,
+  objects: TaskObjects,
   { all }: DestinationOptions,
 ): Promise<readonly string[]> {
   if (all) return uuids;
   const states = await pMap(uuids, (uuid) => objects.isSuccess(uuid), { concurrency: CONNECTIONS });
   return uuids.filter((_, i) => states[i]);
-}
-
-/** Objects of tasks. */
-class Objects {
-  readonly #bucket: S3Bucket;
-  readonly #keys: ObjectKeys;
-
-  constructor(bucket: S3Bucket, keys: ObjectKeys) {
-    this.#bucket = bucket;
-    this.#keys = keys;
-  }
-
-  /** Returns whether the object of a task is there and is not that of a failure. */
-  async isSuccess(uuid: string): Promise<boolean> {
-    const text = await objectText(this.#bucket, this.#keys.keyOf(uuid));
-    if (text === undefined) return false;
-    try {
-      return (runOf(JSON.parse(text) as Fields)?.state ?? 'SUCCESS') === 'SUCCESS';
-    } catch {
-      return true; // of another program
-    }
-  }
-
-  async put(uuid: string, { body, isFailure }: Body): Promise<void> {
-    if (isFailure && (await this.isSuccess(uuid))) return;
-    await putObject(this.#bucket, this.#keys.keyOf(uuid), body, TYPE);
-  }
-}
-
-interface Body {
-  readonly body: Buffer;
-  readonly isFailure: boolean;
 }
 
 /** First characters of rows: of a success, and of a failure. */
@@ -136,7 +103,7 @@ const FAILED = '-';
 
 interface DestinationParts {
   readonly rows: Rows;
-  readonly objects: Objects;
+  readonly objects: TaskObjects;
   readonly keys: ObjectKeys;
   readonly saved: IdSet;
   readonly ledger: FolderLedger | undefined;
@@ -149,7 +116,10 @@ class PrefixDestination implements Destination {
   /** Always: batches must list their uuids, which are the keys. */
   readonly writesLedger = true;
   readonly replaces = true;
+  readonly refuses = true;
   readonly #parts: DestinationParts;
+  /** Uuids whose last record was refused. */
+  readonly #refused = new Set<string>();
 
   constructor(parts: DestinationParts) {
     this.#parts = parts;
@@ -179,17 +149,25 @@ class PrefixDestination implements Destination {
   async widen(): Promise<void> {}
 
   /** Stores the last record of each uuid, then marks them as finished. */
-  async commit({ rows, uuids, ends }: RowBatch): Promise<void> {
-    const bodies = new Map<string, Body>();
+  async commit({ rows, uuids, ends, refused }: RowBatch): Promise<void> {
+    const bodies = new Map<string, Body & { readonly index: number }>();
     let start = 0;
-    for (const [i, uuid] of uuids.entries()) {
+    for (const [index, uuid] of uuids.entries()) {
       const isFailure = rows[start] === FAILED.charCodeAt(0);
-      const body = rows.subarray(start + 1, ends[i]);
-      start = ends[i] as number;
-      if (!isFailure || bodies.get(uuid)?.isFailure !== false) bodies.set(uuid, { body, isFailure });
+      const body = rows.subarray(start + 1, ends[index]);
+      start = ends[index] as number;
+      if (!isFailure || bodies.get(uuid)?.isFailure !== false) bodies.set(uuid, { body, isFailure, index });
     }
-    await pMap(bodies, ([uuid, body]) => this.#parts.objects.put(uuid, body), { concurrency: CONNECTIONS });
-    await this.#parts.ledger?.mark(uuids);
+    const { objects, ledger } = this.#parts;
+    const store = async ([uuid, body]: readonly [string, Body & { readonly index: number }]) => {
+      const why = await objects.put(uuid, body);
+      if (why !== undefined) refused.set(body.index, { code: 'CONSTRAINT', message: why, columns: [] });
+      return why === undefined ? uuid : [];
+    };
+    const stored = (await pMap(bodies, store, { concurrency: CONNECTIONS })).flat();
+    await ledger?.mark(stored);
+    for (const uuid of stored) if (this.#refused.delete(uuid)) this.saved.add(uuid);
+    for (const index of refused.keys()) this.#refused.add(uuids[index] as string);
   }
 
   async finish(): Promise<boolean> {
