@@ -187,9 +187,8 @@ describe('task-save to S3 with a ledger', { timeout: 60_000 }, () => {
     const cwd = freshFolder();
     await save('unmarked', good('a') + bad('b') + good('c'), '--all');
     await server.put('out/unmarked/notes.txt', 'of someone else');
-    await server.put('out/unmarked/d.json', 'not JSON');
     expect((await save('unmarked', '', '--ledger l.jsonl', { cwd })).code).toBe(0);
-    expect(uuidsIn(join(cwd, 'l.jsonl')).toSorted()).toEqual(['a', 'c', 'd']);
+    expect(uuidsIn(join(cwd, 'l.jsonl')).toSorted()).toEqual(['a', 'c']);
   });
 
   test('reports objects that are gone, and forgets them with --accept-edits', async () => {
@@ -202,6 +201,45 @@ describe('task-save to S3 with a ledger', { timeout: 60_000 }, () => {
     });
     expect((await save('edited', '', '--ledger l.jsonl --accept-edits', { cwd })).code).toBe(0);
     expect((await sh('task-done list l.jsonl', { cwd })).stdout).toBe('b\n');
+  });
+
+  test.each<readonly [string, string, string]>([
+    ['empty', '', 'it is empty'],
+    ['garbage', 'garbage', 'not JSON'],
+    ['a-list', '[]', 'expected a JSON object'],
+    ['nameless', '{}', 'it has no uuid'],
+    ['other', good('c'), 'it has another uuid'],
+  ])('reports an object that is not the record of its task: %s', async (name, text, fault) => {
+    const cwd = freshFolder();
+    const prefix = `foreign-${name}`;
+    await save(prefix, good('a') + good('b'));
+    await server.put(`out/${prefix}/b.json`, text);
+    const end = await save(prefix, bad('b'), '--ledger l.jsonl', { cwd });
+    expect(end).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining(`s3://out/${prefix}/b.json (${fault}`),
+    });
+    const accepted = await save(prefix, bad('b'), '--ledger l.jsonl --accept-edits', { cwd });
+    expect(accepted).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/accepted: the task runs again.*1 to s3\+out/s),
+    });
+    expect((await sh('task-done list l.jsonl', { cwd })).stdout).toBe('a\n');
+    await save(prefix, good('b'), '--ledger l.jsonl --accept-edits', { cwd });
+    expect(await objectsIn(prefix)).toEqual(
+      new Map([
+        ['a.json', good('a')],
+        ['b.json', good('b')],
+      ]),
+    );
+    expect((await sh('task-done list l.jsonl', { cwd })).stdout).toBe('a\nb\n');
+  });
+
+  test('marks objects without a uuid that --fields left out', async () => {
+    const cwd = freshFolder();
+    await save('unnamed', good('a', { n: 1 }), '--fields n');
+    expect((await save('unnamed', '', '--fields n --ledger l.jsonl', { cwd })).code).toBe(0);
+    expect(uuidsIn(join(cwd, 'l.jsonl'))).toEqual(['a']);
   });
 
   test('has each task once and right after kill -9 of ten runs', async () => {

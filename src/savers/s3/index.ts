@@ -15,6 +15,7 @@ import { FolderLedger } from '../partitions/folder-ledger.ts';
 import { ndjson } from '../rows/ndjson-rows.ts';
 import { ObjectKeys } from './object-keys.ts';
 import { type Body, TaskObjects } from './task-objects.ts';
+import { readUnmarked } from './unmarked-objects.ts';
 
 /**
  * Opens a prefix in S3 to save to: one object per task, and a later record replaces an earlier one, but a failure never
@@ -37,8 +38,10 @@ export async function openS3Prefix(given: DestinationOptions): Promise<Destinati
         if (saved.add(uuid) && ledger?.isUnknown(uuid)) unknown.push(uuid);
     }
     await ledger?.agree(saved);
-    const objects = new TaskObjects(bucket, keys);
-    for (const uuid of await markable(unknown, objects, options)) ledger?.meet(uuid);
+    const objects = new TaskObjects(bucket, keys, options.fields);
+    const found = await readUnmarked(unknown, objects, options);
+    for (const uuid of found.finished) ledger?.meet(uuid);
+    for (const uuid of found.foreign) saved.delete(uuid);
     const rows = (await ndjson(nothing(), options)) as Rows;
     return new PrefixDestination({ rows, objects, keys, saved, ledger, bucket });
   } catch (error) {
@@ -84,17 +87,6 @@ function checkOptions({
   if (escapeFormulas) refuse('--escape-formulas is for CSV: no spreadsheet opens objects');
   if (acceptEdits && ledger === undefined)
     refuse(`--accept-edits needs --ledger: without one, nothing says which objects were in ${path}`);
-}
-
-/** Returns the uuids of objects that the ledger may get: those of failures count only with `all`, as records do. */
-async function markable(
-  uuids: readonly string[],
-  objects: TaskObjects,
-  { all }: DestinationOptions,
-): Promise<readonly string[]> {
-  if (all) return uuids;
-  const states = await pMap(uuids, (uuid) => objects.isSuccess(uuid), { concurrency: CONNECTIONS });
-  return uuids.filter((_, i) => states[i]);
 }
 
 /** First characters of rows: of a success, and of a failure. */
