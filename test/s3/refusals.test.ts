@@ -83,6 +83,25 @@ describe('an object that the server refuses', { timeout: 60_000 }, () => {
   });
 });
 
+describe('a server that freezes', { timeout: 60_000 }, () => {
+  beforeEach(needsS3);
+
+  test.each([
+    ['task-save s3://out/frozen/', 's3://out'],
+    ['task-load s3://out/frozen.csv', 's3://out/frozen.csv'],
+  ])('is told at once, and ends after --patience: %s', async (command, place) => {
+    server.freeze(true);
+    const end = await sh(`${command} --patience 1s`, { input: line('a'), env: server.env() });
+    server.freeze(false);
+    expect(end).toMatchObject({
+      code: 74,
+      stderr: expect.stringMatching(
+        new RegExp(`: ${place}.*: no answer from http:.*; trying again for 1 s\\n.*: ${place}.*: no answer`),
+      ),
+    });
+  });
+});
+
 test.each([
   [400, 'EntityTooLarge', true],
   [400, 'InvalidArgument', true],

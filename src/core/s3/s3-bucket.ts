@@ -6,16 +6,18 @@ import { PATIENCE } from '../options/server-patience.ts';
 import { backoffDelay } from '../schedule/backoff.ts';
 import type { S3Answer, S3Attempts, S3Bucket, S3Request, S3Settings } from './contract.ts';
 import type { S3Address } from './s3-address.ts';
-import { isPassing, refusalIn, s3Fault } from './s3-faults.ts';
+import { isPassing, isTimeout, refusalIn, s3Fault } from './s3-faults.ts';
 import { type S3Login, s3Login } from './s3-login.ts';
 
 /** Number of requests that are sent at once. */
 export const CONNECTIONS = 16;
 /** Bounds of the waits between attempts, in milliseconds. */
 const BACKOFF = { min: 100, max: 5000 };
-/** Longest time to connect, and longest silence of a server that works on a request, in milliseconds. */
+/** Longest time to connect, and longest silence of a server that works on a request, in milliseconds; patience may be less. */
 const CONNECTING = 10_000;
 const SILENCE = 30_000;
+/** Silence that is not a fault, however short patience is, in milliseconds. */
+const WORKING = 1000;
 /** Longest wait for an unavailable server after a stop was requested, in milliseconds. */
 const STOPPING = 2000;
 
@@ -101,7 +103,8 @@ class Bucket implements S3Bucket {
         const now = performance.now();
         if (count === 0) since = now;
         if (!isPassing(error) || (count > 0 && now - since >= this.#limit)) throw fault(error);
-        if (count > 0) this.#tellAway(fault(error)); // not of a connection that was closed while it was idle
+        // Not of a connection that was closed while it was idle.
+        if (count > 0 || isTimeout(error)) this.#tellAway(fault(error));
         await sleep(Math.min(backoffDelay(++count, BACKOFF), this.#limit), undefined, { signal: aborting });
       },
     };
@@ -114,9 +117,10 @@ class Bucket implements S3Bucket {
   async #open(): Promise<Agent> {
     const { Agent } = await import('undici');
     const connecting = Math.max(1, Math.min(CONNECTING, this.#patience));
+    const silence = Math.max(WORKING, Math.min(SILENCE, this.#patience));
     this.#agent ??= new Agent({
       ...{ connections: CONNECTIONS, connect: { timeout: connecting, rejectUnauthorized: true } },
-      ...{ headersTimeout: SILENCE, bodyTimeout: SILENCE },
+      ...{ headersTimeout: silence, bodyTimeout: silence },
     });
     return this.#agent;
   }

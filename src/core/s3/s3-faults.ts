@@ -55,6 +55,11 @@ export function isPassing(error: unknown): boolean {
   return error.status === 429 || (error.status >= 500 && error.status !== 501) || PASSING.has(error.code);
 }
 
+/** Returns whether a server did not answer in time. */
+export function isTimeout(error: unknown): boolean {
+  return /TIMEOUT|ETIMEDOUT/.test(systemCode(error) ?? '');
+}
+
 /** Statuses of refusals that are not about the object: of credentials, rights, the bucket, conditions and the rate. */
 const OF_ALL: ReadonlySet<number> = new Set([401, 403, 404, 408, 409, 412, 429]);
 
@@ -87,7 +92,7 @@ function networkReason(error: unknown, { server }: Asked): string {
   if (code === 'ECONNREFUSED') return `nothing listens at ${server}; is AWS_ENDPOINT_URL right?`;
   if (/ENOTFOUND|EAI_AGAIN/.test(code))
     return `the host of ${server} is not known; are AWS_ENDPOINT_URL and AWS_REGION right?`;
-  if (/TIMEOUT|ETIMEDOUT/.test(code)) return `no answer from ${server}`;
+  if (isTimeout(error)) return `no answer from ${server}`;
   if (/^ECONN|EPIPE|UND_ERR_SOCKET|MISMATCH/.test(code)) return `the connection to ${server} was lost`;
   if (/CERT|SELF_SIGNED|ALTNAME|VERIFY/.test(code))
     return `the certificate of ${server} is not trusted (${words}); name its authority with NODE_EXTRA_CA_CERTS=FILE`;
