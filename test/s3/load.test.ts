@@ -109,6 +109,13 @@ describe('task-load from S3', { timeout: 60_000 }, () => {
       /S3 needs credentials/,
     ],
     [
+      'a missing secret key',
+      's3://lists/list.csv',
+      { AWS_SECRET_ACCESS_KEY: '', HOME: '/nowhere' },
+      2,
+      /AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not/,
+    ],
+    [
       'an endpoint that is not a url',
       's3://lists/list.csv',
       { AWS_ENDPOINT_URL: 'localhost' },

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isAboutObject, S3Error } from '../../src/core/s3/s3-faults.ts';
+import { serve } from '../support/http-server.ts';
 import { freshFolder, sh } from '../support/run.ts';
 import { hasSwift, needsS3, startS3, startS3Proxy, type TestS3 } from '../support/s3.ts';
 
@@ -80,6 +81,25 @@ describe('an object that the server refuses', { timeout: 60_000 }, () => {
       env: server.env({ AWS_ENDPOINT_URL: url }),
     });
     expect(end).toMatchObject({ code: 74, stderr: expect.stringContaining('the credentials have expired') });
+  });
+});
+
+describe('a server that is not one of S3', { timeout: 60_000 }, () => {
+  test.each<readonly [string, string, RegExp]>([
+    ['does not speak TLS', 'https', /https:\S+ does not speak TLS; is http:\/\/ meant in AWS_ENDPOINT_URL\?/],
+    ['answers 404', 'http', /http:\S+ answers HTTP 404 without an error of S3; is AWS_ENDPOINT_URL right\?/],
+  ])('is told as one that %s', async (_, scheme, words) => {
+    const { port } = await serve((response) => void response.writeHead(404).end('<html>'));
+    const env = {
+      AWS_ENDPOINT_URL: `${scheme}://127.0.0.1:${port}`,
+      AWS_ACCESS_KEY_ID: 'id',
+      AWS_SECRET_ACCESS_KEY: 'hush',
+    };
+    for (const command of ['task-save s3://out/x/', 'task-load s3://out/x.csv']) {
+      const end = await sh(command, { env, input: line('a') });
+      expect(end).toMatchObject({ code: 74, stderr: expect.stringMatching(words) });
+      expect(end.stderr).toContain(command.slice(10)); // the prefix, or the object
+    }
   });
 });
 

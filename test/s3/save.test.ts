@@ -165,7 +165,7 @@ describe('task-save to S3', { timeout: 60_000 }, () => {
       's3://out/x/',
       { AWS_ACCESS_KEY_ID: 'test:guest', AWS_SECRET_ACCESS_KEY: 'visiting' },
       74,
-      /need the right s3:ListBucket for out/,
+      /s3:\/\/out\/x\/: .*need the right s3:ListBucket for out/,
     ],
     ['a bucket that is not there', 's3://nowhere/x/', {}, 74, /there is no bucket nowhere/],
     ['one object', 's3://out/x.csv', {}, 2, /end its name with a slash: task-save s3:\/\/out\/x\.csv\//],
@@ -197,7 +197,7 @@ describe('task-save to S3 with a ledger', { timeout: 60_000 }, () => {
     await server.remove('out/edited/a.json');
     expect(await save('edited', '', '--ledger l.jsonl', { cwd })).toMatchObject({
       code: 65,
-      stderr: expect.stringContaining('1 row is missing that the ledger l.jsonl names (uuid "a")'),
+      stderr: expect.stringContaining('1 object is missing that the ledger l.jsonl names (uuid "a")'),
     });
     expect((await save('edited', '', '--ledger l.jsonl --accept-edits', { cwd })).code).toBe(0);
     expect((await sh('task-done list l.jsonl', { cwd })).stdout).toBe('b\n');
@@ -302,7 +302,7 @@ describe('task-save to S3 with a ledger', { timeout: 60_000 }, () => {
 
   test('ends after --patience, and marks nothing that is not stored', async () => {
     const cwd = freshFolder();
-    const child = start('task-save s3://out/away/ --ledger l.jsonl --flush 10 --patience 200ms', {
+    const child = start('task-save s3://out/away/ --ledger l.jsonl --flush 10 --patience 3s', {
       cwd,
       env: server.env(),
     });
@@ -314,7 +314,9 @@ describe('task-save to S3 with a ledger', { timeout: 60_000 }, () => {
     child.stdin?.end(Array.from({ length: 10 }, (_, i) => good(`b${i}`)).join(''));
     expect(await end).toMatchObject({
       code: 74,
-      stderr: expect.stringMatching(/s3:\/\/out\/away\/b\d\.json: .*127\.0\.0\.1/),
+      stderr: expect.stringMatching(
+        /s3:\/\/out\/away\/b\d\.json: .*127\.0\.0\.1.*; gave up after 3 s \(--patience\); the same command continues/,
+      ),
     });
     await server.start();
     expect(uuidsIn(join(cwd, 'l.jsonl')).toSorted()).toEqual(Array.from({ length: 10 }, (_, i) => `a${i}`));

@@ -1,4 +1,5 @@
-type Variables = Readonly<Record<string, string | undefined>>;
+/** Values of variables, or of a section of a profile, by name. */
+export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Credentials of AWS. */
 export interface AwsCredentials {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Agent } from 'undici';
-import type { TaskpipeError } from '../base/errors.ts';
+import { TaskpipeError } from '../base/errors.ts';
 import { PATIENCE } from '../options/server-patience.ts';
 import { backoffDelay } from '../schedule/backoff.ts';
 import type { S3Answer, S3Attempts, S3Bucket, S3Request, S3Settings } from './contract.ts';
@@ -49,7 +49,7 @@ class Bucket implements S3Bucket {
   }
 
   async ask(request: S3Request): Promise<string> {
-    const attempts = this.attempts(request.key, request.method);
+    const attempts = this.#attempts(request);
     for (;;) {
       try {
         const { body } = await this.sendOnce(request);
@@ -88,10 +88,14 @@ class Bucket implements S3Bucket {
     return found;
   }
 
-  attempts(key: string, method: S3Request['method'] = 'GET'): S3Attempts {
+  attempts(key: string): S3Attempts {
+    return this.#attempts({ method: 'GET', key });
+  }
+
+  #attempts(request: S3Request): S3Attempts {
     let [count, since] = [0, 0];
     const fault = (error: unknown): TaskpipeError =>
-      s3Fault(error, { bucket: this.name, server: this.#server, request: { method, key } });
+      s3Fault(error, { bucket: this.name, server: this.#server, request });
     return {
       succeed: () => {
         count = 0;
@@ -102,7 +106,8 @@ class Bucket implements S3Bucket {
         aborting?.throwIfAborted();
         const now = performance.now();
         if (count === 0) since = now;
-        if (!isPassing(error) || (count > 0 && now - since >= this.#limit)) throw fault(error);
+        if (!isPassing(error)) throw fault(error);
+        if (count > 0 && now - since >= this.#limit) throw this.#givenUp(fault(error));
         // Not of a connection that was closed while it was idle.
         if (count > 0 || isTimeout(error)) this.#tellAway(fault(error));
         await sleep(Math.min(backoffDelay(++count, BACKOFF), this.#limit), undefined, { signal: aborting });
@@ -142,6 +147,11 @@ class Bucket implements S3Bucket {
     if (this.#isAway) return;
     this.#isAway = true;
     this.#settings.warn?.(`${message}; trying again for ${this.#patience / 1000} s`);
+  }
+
+  #givenUp({ code, message, cause }: TaskpipeError): TaskpipeError {
+    const words = `gave up after ${this.#limit / 1000} s (--patience); the same command continues`;
+    return new TaskpipeError(code, `${message}; ${words}`, { cause });
   }
 
   #tellBack(): void {

@@ -76,14 +76,15 @@ interface Asked {
   readonly bucket: string;
   /** Origin of the server, for messages. */
   readonly server: string;
-  readonly request: Pick<S3Request, 'method' | 'key'>;
+  readonly request: Pick<S3Request, 'method' | 'key' | 'query'>;
 }
 
 /** Returns the error of a request, with its reason and what to do. */
 export function s3Fault(error: unknown, asked: Asked): TaskpipeError {
   if (error instanceof TaskpipeError) return error;
   const reason = error instanceof S3Error ? refusalReason(error, asked) : networkReason(error, asked);
-  const place = `s3://${asked.bucket}/${asked.request.key}`;
+  const { key, query } = asked.request;
+  const place = `s3://${asked.bucket}/${key || (query?.prefix ?? '')}`;
   return new TaskpipeError('IO', escapeControls(scrubbed(`${place}: ${reason}`)), { cause: error });
 }
 
@@ -96,6 +97,8 @@ function networkReason(error: unknown, { server }: Asked): string {
   if (/^ECONN|EPIPE|UND_ERR_SOCKET|MISMATCH/.test(code)) return `the connection to ${server} was lost`;
   if (/CERT|SELF_SIGNED|ALTNAME|VERIFY/.test(code))
     return `the certificate of ${server} is not trusted (${words}); name its authority with NODE_EXTRA_CA_CERTS=FILE`;
+  if (/wrong.version.number|packet.length.too.long/i.test(`${code} ${words}`))
+    return `${server} does not speak TLS; is http:// meant in AWS_ENDPOINT_URL?`;
   return `${server}: ${words}`;
 }
 
@@ -137,6 +140,14 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
   ...['HTTP 301', 'HTTP 307'],
 ]);
 
+/** Statuses that a proxy before a server of S3 gives, too: of sizes, and of the rate. */
+const OF_PROXIES: ReadonlySet<number> = new Set([413, 414, 429]);
+
+/** Returns whether the server may not be one of S3. */
+function isForeign({ status, code }: S3Error): boolean {
+  return code === `HTTP ${status}` && status < 500 && !OF_PROXIES.has(status);
+}
+
 function refusalReason(error: S3Error, asked: Asked): string {
   const { code, message, region } = error;
   const told = message === '' ? code : `${code}: ${message}`;
@@ -145,5 +156,9 @@ function refusalReason(error: S3Error, asked: Asked): string {
       ? `the bucket is in another region (${told}); set AWS_REGION`
       : `the bucket is in the region ${region}; set AWS_REGION=${region}`;
   const remedy = REMEDIES[ALIKE[code] ?? code]?.(asked);
-  return remedy === undefined ? `the server answers ${told}` : `${remedy} (${told})`;
+  if (remedy !== undefined) return `${remedy} (${told})`;
+  const { server } = asked;
+  return isForeign(error)
+    ? `${server} answers ${told} without an error of S3; is AWS_ENDPOINT_URL right?`
+    : `the server answers ${told}`;
 }

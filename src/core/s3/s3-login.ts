@@ -6,7 +6,7 @@ import { ioError, systemCode, TaskpipeError } from '../base/errors.ts';
 import { quoted } from '../base/terminal-text.ts';
 import { scrubbed } from '../options/secrets.ts';
 import { privacyFault } from '../storage/file-privacy.ts';
-import { AWS_ADVICE, type AwsCredentials, credentialsIn, sectionOf } from './aws-profile.ts';
+import { AWS_ADVICE, type AwsCredentials, credentialsIn, sectionOf, type Variables } from './aws-profile.ts';
 
 /** Server, region and credentials. */
 export interface S3Login {
@@ -35,7 +35,7 @@ export function s3Login(): S3Login {
     credentialsIn(env) ??
     credentialsIn(sectionOf(textOf(secrets), profile)) ??
     credentialsIn(settings) ??
-    noCredentials(profile, secrets);
+    noCredentials(profile, secrets, [env, sectionOf(textOf(secrets), profile), settings]);
   if (credentialsIn(env) === undefined) for (const file of [secrets, config]) checkPrivate(file);
   return { endpoint: endpoint ? endpointOf(endpoint) : undefined, region, credentials };
 }
@@ -57,11 +57,24 @@ function checkPrivate(path: string): void {
   if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
 }
 
-function noCredentials(profile: string, file: string): never {
+function noCredentials(profile: string, file: string, places: readonly Variables[]): never {
+  for (const [i, values] of places.entries())
+    checkBoth(values, i === 0 ? '' : ` in the profile ${quoted(profile)}`);
   const where = env.AWS_PROFILE ? `the profile ${quoted(profile)} of ${file} has none` : `${file} has none`;
   throw new TaskpipeError(
     'USAGE',
     `S3 needs credentials: the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and ${where}; ${AWS_ADVICE}`,
+  );
+}
+
+/** @throws {TaskpipeError} `USAGE` if one half of the credentials is set */
+function checkBoth(values: Variables, where: string): void {
+  const [id, secret] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+  if (!values[id] === !values[secret]) return;
+  const [has, lacks] = values[id] ? [id, secret] : [secret, id];
+  throw new TaskpipeError(
+    'USAGE',
+    `S3 needs credentials: ${has} is set${where}, but ${lacks} is not; ${AWS_ADVICE}`,
   );
 }
 

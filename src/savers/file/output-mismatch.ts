@@ -21,6 +21,8 @@ export interface Missing {
 export interface Strange {
   /** True if the output is empty or does not exist. */
   readonly isEmpty?: boolean;
+  /** Word for a row. Default `row`. */
+  readonly noun?: string;
   /** Rows that the ledger does not name. */
   readonly unknown?: Missing;
   /** Rows without a uuid, and the line of the first. */
@@ -36,12 +38,12 @@ export function missingRows(
   path: string,
   ledger: string,
   missing: Missing,
-  { isEmpty = false, unknown, nameless }: Strange = {},
+  { isEmpty = false, noun = 'row', unknown, nameless }: Strange = {},
 ): TaskpipeError {
   const names = shownUuids(missing);
   const what = isEmpty
-    ? `${path} is empty or not there, but the ledger ${ledger} names ${counted(missing.count, 'row')} of it ${names}`
-    : `${path}: ${areMissing(missing.count)} that the ledger ${ledger} names ${names}; someone changed it after the last run`;
+    ? `${path} is empty or not there, but the ledger ${ledger} names ${counted(missing.count, noun)} of it ${names}`
+    : `${path}: ${areMissing(missing.count, noun)} that the ledger ${ledger} names ${names}; someone changed it after the last run`;
   return new TaskpipeError(
     'DATA',
     `${what}${namelessWords(path, nameless)}${unknownWords(unknown)}. Put it back, or add --accept-edits to run these tasks again, or save to another place; ` +
@@ -68,8 +70,8 @@ function unknownWords(unknown: Missing | undefined): string {
 }
 
 /** Returns the message about rows that `--accept-edits` removes from the ledger. */
-export function acceptedRows(name: string, count: number, ledger: string): string {
-  const rows = `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} gone`;
+export function acceptedRows(name: string, count: number, ledger: string, noun = 'row'): string {
+  const rows = `${counted(count, noun)} ${count === 1 ? 'is' : 'are'} gone`;
   return `${name}: ${rows}, which was accepted: the tasks are no longer finished in ${ledger}, and the next run repeats them`;
 }
 
@@ -79,8 +81,8 @@ export function doubledRows({ path }: OutputFile, count: number, line: number): 
   return `${path}:${line}: ${rows}: nothing was changed, and task-save adds no more of them`;
 }
 
-function areMissing(count: number): string {
-  return `${counted(count, 'row')} ${count === 1 ? 'is' : 'are'} missing`;
+function areMissing(count: number, noun: string): string {
+  return `${counted(count, noun)} ${count === 1 ? 'is' : 'are'} missing`;
 }
 
 /** Returns the error for missing rows in an output without uuids: it is unknown which tasks to run again. */

@@ -8,22 +8,24 @@ import { acceptedRows, missingRows } from '../file/output-mismatch.ts';
 export class FolderLedger {
   readonly #opened: OpenLedger;
   readonly #options: DestinationOptions;
+  readonly #noun: string;
   /** Uuids of rows that the ledger does not name: a run was killed before it marked them. */
   #unknown: string[] = [];
 
-  private constructor(opened: OpenLedger, options: DestinationOptions) {
+  private constructor(opened: OpenLedger, options: DestinationOptions, noun: string) {
+    this.#noun = noun;
     this.#opened = opened;
     this.#options = options;
   }
 
-  /** Opens the ledger of an output; returns undefined if it has none. */
-  static async open(options: DestinationOptions): Promise<FolderLedger | undefined> {
+  /** Opens the ledger of an output; returns undefined if it has none. @param noun word for a row in messages */
+  static async open(options: DestinationOptions, noun = 'row'): Promise<FolderLedger | undefined> {
     const { ledger: place, path, warn, patience } = options;
     if (place === undefined) return undefined;
     const ledger = openLedger(place, warn, { patience });
     const writer = await ledger.open(path);
     try {
-      return new FolderLedger({ path, ledger, writer, history: await ledger.history(path) }, options);
+      return new FolderLedger({ path, ledger, writer, history: await ledger.history(path) }, options, noun);
     } catch (error) {
       await writer.close();
       throw error;
@@ -50,9 +52,9 @@ export class FolderLedger {
     const { place } = this.#opened.ledger;
     const missing = await missingIn(this.#opened, met);
     if (missing.count === 0) return;
-    if (!acceptEdits) throw missingRows(path, place, missing, { isEmpty: met.size === 0 });
+    if (!acceptEdits) throw missingRows(path, place, missing, { isEmpty: met.size === 0, noun: this.#noun });
     await forgetAbsent(this.#opened, met, sync);
-    warn(acceptedRows(path, missing.count, place));
+    warn(acceptedRows(path, missing.count, place, this.#noun));
   }
 
   /** Returns true, once per uuid, if its row is in the output but it was taken back. */

@@ -30,7 +30,7 @@ export async function openS3Prefix(given: DestinationOptions): Promise<Destinati
   const bucket = openBucket(address, { patience, warn, stopping });
   let ledger: FolderLedger | undefined;
   try {
-    ledger = await FolderLedger.open(options);
+    ledger = await FolderLedger.open(options, 'object');
     const keys = new ObjectKeys(address);
     const [saved, unknown] = [new IdSet(), [] as string[]];
     for await (const batch of listKeys(bucket, address.key)) {
