@@ -271,6 +271,55 @@ describe('a batch that fails as a whole', () => {
     }
   });
 
+  // Calls that began before an outage succeed in it: they say nothing about the calls after them.
+  test.each([1, 2, 4])('loses no task in an outage that begins while %i other calls run', async (others) => {
+    for (const endsIn of ['outage', 'search'] as const) {
+      let made = 0;
+      let failed = 0;
+      let [letGo, down] = [(): void => {}, (): void => {}];
+      const release = new Promise<void>((resolve) => (letGo = resolve));
+      const isDown = new Promise<void>((resolve) => (down = resolve));
+      const { executor } = calls(async (tasks, number) => {
+        if (made++ < others) {
+          await (endsIn === 'outage' ? isDown : release);
+          return ok(tasks, number);
+        }
+        await later(0);
+        if (failed++ >= 60) return ok(tasks, number);
+        down();
+        if (failed === 4) letGo();
+        return bad('down', 'now');
+      });
+      const { counts } = await run(executor, chunks(numbered(200)), {
+        ...{ batch: 20, batchWait: 1e6, jobs: others + 1, retries: 20 },
+      });
+      expect([endsIn, counts.succeeded, counts.failed]).toEqual([endsIn, 200, 0]);
+    }
+  });
+
+  test.each([1, 3])(
+    'loses no task of its batch in an outage that begins after a poison, with -j %i',
+    async (jobs) => {
+      // The search has made this many calls when the outage begins: the first ones fail otherwise, or succeed.
+      for (const before of [0, 1, 2, 3]) {
+        let [failing, searched] = [20, -1];
+        const { executor } = calls(async (tasks, number) => {
+          await later(0);
+          const isPoison = tasks.some(({ fields }) => fields.n === 99);
+          if (searched < 0 && !isPoison) return ok(tasks, number);
+          if (searched++ < before) return isPoison ? bad('poison', 'now') : ok(tasks, number);
+          if (failing-- > 0) return bad('down', 'now');
+          return isPoison ? bad('poison', 'now') : ok(tasks, number);
+        });
+        const { counts, out } = await run(executor, chunks(numbered(100)), {
+          ...{ batch: 100, batchWait: 1e6, jobs, retries: 10 },
+        });
+        const lost = out.filter(({ fields, line }) => fields.n !== 99 && !line.includes('"SUCCESS"'));
+        expect([before, lost.length, counts.failed]).toEqual([before, 0, 1]);
+      }
+    },
+  );
+
   test('finds each of several bad tasks if their failures differ, or if few fail in the same way', async () => {
     const some = fc.uniqueArray(fc.nat(99), { minLength: 1, maxLength: 7 });
     const many = fc.uniqueArray(fc.nat(99), { minLength: 1, maxLength: 100 });
@@ -296,6 +345,28 @@ describe('a batch that fails as a whole', () => {
           if (known.has(fields.n)) expect(line).toContain(isOwn ? `"bad: ${fields.n}"` : '"bad"');
       }),
       { numRuns: 100, seed: 2 },
+    );
+  });
+
+  test('finds the good tasks beside many adjacent ones that fail alike', async () => {
+    const row = fc.record({ from: fc.nat(49), count: fc.integer({ min: 8, max: 40 }) });
+    await fc.assert(
+      fc.asyncProperty(row, async ({ from, count }) => {
+        const isBad = (n: unknown): boolean => Number(n) >= from && Number(n) < Math.min(50, from + count);
+        const { executor } = calls((tasks, number) =>
+          tasks.some(({ fields }) => isBad(fields.n)) ? bad('bad', 'now') : ok(tasks, number),
+        );
+        const options = { batch: 100, jobs: 1, retries: 2, batchWait: 1e6 };
+        const { out } = await run(executor, chunks(numbered(100)), options);
+        const failed = out.filter((one) => runOf(one).state === 'FAILURE').map(({ fields }) => fields.n);
+        expect(failed.sort()).toEqual(
+          numbered(100)
+            .map(({ fields }) => fields.n)
+            .filter(isBad)
+            .sort(),
+        );
+      }),
+      { numRuns: 50, seed: 3 },
     );
   });
 

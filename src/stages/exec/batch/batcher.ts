@@ -173,14 +173,13 @@ export class Batcher {
     this.#running++;
     this.#pacing.count(batch.lane, 1);
     this.#pacing.called(batch.lane, now);
-    const answered = this.#outages.answered(batch.lane);
     try {
       const made = this.#call(jobs, batch.cancelled);
       if (!(made instanceof Promise) && !isHalved(jobs, made, this.#halving)) {
         this.#over(batch);
         this.#settle(jobs, made);
         this.#further.wake();
-      } else void this.#finish(batch, jobs, made, answered);
+      } else void this.#finish(batch, jobs, made);
     } catch (error) {
       this.#hooks.failed(error);
     }
@@ -190,12 +189,11 @@ export class Batcher {
     batch: Batch,
     jobs: readonly Job[],
     made: BatchOutcome | Promise<BatchOutcome>,
-    answered: number,
   ): Promise<void> {
     try {
       const outcome = this.#outages.judged(batch.lane, await made);
       const isSearched = isHalved(jobs, outcome, this.#halving);
-      if (isSearched) await searchFault(jobs, outcome, this.#halving, answered);
+      if (isSearched) await searchFault(jobs, outcome, this.#halving);
       this.#over(batch);
       if (!isSearched) this.#settle(jobs, outcome);
       this.#start();
@@ -224,16 +222,17 @@ export class Batcher {
     }
     const { ordinal, lane } = jobs[0] as Job;
     const attempt = { ...this.#hooks.attempt, number, ordinal, cancelled };
+    const begun = this.#outages.begun(lane);
     const made = (this.#executor.attemptAll as NonNullable<Executor['attemptAll']>)(tasks, attempt);
     return made instanceof Promise
-      ? made.then((settled) => this.#called(lane, settled, tasks.length))
-      : this.#called(lane, made, tasks.length);
+      ? made.then((settled) => this.#called(lane, settled, tasks.length, begun))
+      : this.#called(lane, made, tasks.length, begun);
   }
 
   /** Returns the outcome of a call; one of the whole call says for how many tasks it is. */
-  #called(lane: Lane, made: BatchOutcome, sharedBy: number): BatchOutcome {
+  #called(lane: Lane, made: BatchOutcome, sharedBy: number, begun: number): BatchOutcome {
     if (!isEach(made)) return { ...made, whole: { ...made.whole, sharedBy } };
-    this.#outages.called(lane);
+    this.#outages.answered(lane, begun);
     return made;
   }
 

@@ -17,17 +17,9 @@ export function isHalved(
   return made.halves === 'now' || mode === 'always';
 }
 
-/**
- * Settles the tasks of a call that failed, with further calls for halves of them.
- * @param answered number of answered calls of the lane before this call, see `Outages`
- */
-export async function searchFault(
-  jobs: readonly Job[],
-  made: WholeOutcome,
-  how: Halving,
-  answered: number,
-): Promise<void> {
-  const search = new FaultSearch(jobs, made, how, answered);
+/** Settles the tasks of a call that failed, with further calls for halves of them. */
+export async function searchFault(jobs: readonly Job[], made: WholeOutcome, how: Halving): Promise<void> {
+  const search = new FaultSearch(jobs, made, how);
   await narrow(jobs, made, how, search);
   search.end();
 }
