@@ -5,18 +5,13 @@ import { isRetried, type RetryOn } from '../program/retry-on.ts';
 import { isStopped } from '../program/stopped-by-signal.ts';
 import type { Assignment, BatchAnswer, Death, WorkerSetup } from './assignment.ts';
 import { outcomesOf } from './batch-form.ts';
+import { FruitlessDeaths } from './fruitless-deaths.ts';
 import { StderrLog, shortened } from './stderr-log.ts';
 import { outcomeOf } from './worker-answer.ts';
 import { WorkerProcess } from './worker-program.ts';
 
-/** Number of workers in a row that may die without an answer before the stage ends. */
-const HOPELESS = 10;
-
 /** Silence before workers see the end of their input, in milliseconds: a task may be retried meanwhile. */
 const QUIET = 1000;
-
-/** Bounds of the wait before a worker is restarted after one that never answered, in milliseconds. */
-const [FIRST_WAIT, LONGEST_WAIT] = [50, 1000];
 
 /** Time at which an unanswered batch is halved. */
 const HALVES = { timeout: 'later', output: 'now', start: 'never', none: 'now' } as const;
@@ -55,8 +50,7 @@ export class WorkerPool {
   readonly #places: readonly Place[];
   /** Tasks that wait for a free worker. */
   #queue: Assignment[] = [];
-  /** Workers that died without an answer since the last answer of any worker. */
-  #fruitless = 0;
+  readonly #deaths = new FruitlessDeaths();
   #timer: NodeJS.Timeout | undefined;
   /** Timer that runs from the last answer on while no task waits. */
   #quiet: NodeJS.Timeout | undefined;
@@ -197,7 +191,7 @@ export class WorkerPool {
   }
 
   #answered(assignment: Assignment, outcome: Outcome): void {
-    this.#fruitless = 0;
+    this.#deaths.clear();
     this.#quiet?.refresh();
     assignment.settle(outcome);
     if (this.#queue.length > 0) queueMicrotask(() => this.#giveQueued());
@@ -237,13 +231,10 @@ export class WorkerPool {
     const { culprit, left, hasAnswered, cause } = death;
     this.#endsEarly ||= death.isEarly;
     const isOne = (culprit?.batch?.length ?? 1) === 1; // a batch is halved, to find the task that ends workers
-    if (!hasAnswered && !death.isEarly && cause !== 'timeout' && isOne) {
-      this.#fruitless++;
-      place.notBefore =
-        performance.now() + Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(this.#fruitless - 1, 20));
-    } else place.notBefore = 0;
+    const isFruitless = !hasAnswered && !death.isEarly && cause !== 'timeout' && isOne;
+    place.notBefore = isFruitless ? performance.now() + this.#deaths.add(death) : 0;
     this.#queue.unshift(...left.filter((assignment) => assignment !== culprit));
-    if (this.#fruitless >= HOPELESS && (culprit !== undefined || this.#queue.length > 0)) {
+    if (this.#deaths.isHopeless && (culprit !== undefined || this.#queue.length > 0)) {
       const error = this.#hopeless(death);
       for (const assignment of left.concat(this.#queue.splice(0))) assignment.fail(error);
       return;
@@ -279,7 +270,7 @@ export class WorkerPool {
     const words = lastWords === '' ? 'stderr was empty' : shortened(lastWords);
     return new TaskpipeError(
       'IO',
-      `--worker ${this.#options.name}: ${HOPELESS} workers in a row ended without an answer, the last one ${how}: ${words}`,
+      `--worker ${this.#options.name}: ${this.#deaths.deaths} workers in a row ended without an answer, the last one ${how}: ${words}`,
     );
   }
 

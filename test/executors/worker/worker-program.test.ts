@@ -228,6 +228,21 @@ describe('a worker death', () => {
     expect(pidsIn(join(ran.cwd, 'pids')).length).toBeGreaterThanOrEqual(10);
   });
 
+  test('at each of several bad tasks at the end fails them after their retries, and does not end the stage', async () => {
+    for (const batch of [[], ['--batch', '20']]) {
+      const ran = await run(
+        `const all = task.batch ?? [task];
+        if (all.some(({ n }) => n >= 37)) process.exit(3);
+        const answers = all.map(({ uuid, n }) => ({ uuid, result: n }));
+        print(task.batch === undefined ? answers[0] : { batch: answers });`,
+        numbered(40),
+        { args: ['-j', '1', ...batch] },
+      );
+      expect([ran.code, codes(ran)]).toEqual([1, { SUCCESS: 37, WORKER_DIED: 3 }]);
+      for (const uuid of ['t38', 't39', 't40']) expect(ran.of[uuid]?.run.attempts).toBe(4);
+    }
+  });
+
   test('at every start ends the stage with the last words of the worker', async () => {
     for (const args of [
       ['-j', '1'],
@@ -240,7 +255,7 @@ describe('a worker death', () => {
       expect([ran.code, ran.stderr]).toEqual([
         74,
         expect.stringMatching(
-          /--worker sh: 10 workers in a row ended without an answer, the last one with exit code 9: no licence\n$/,
+          /--worker sh: \d+ workers in a row ended without an answer, the last one with exit code 9: no licence\n$/,
         ),
       ]);
     }
