@@ -136,6 +136,35 @@ describe('--http --batch', () => {
     }
   });
 
+  test('halves a batch that gets 503 at each retry: one task fails, with its own answer', async () => {
+    for (const options of ['--retries 0', '--retries 2', '--retries 2 --method PUT']) {
+      const answer: Answering = (response, { body }) => {
+        const isBad = JSON.parse(body).some(({ n }: Record<string, number>) => n === 6);
+        response.writeHead(isBad ? 503 : 200, { 'content-type': 'application/json' });
+        response.end(isBad ? '{"error":"bad"}' : body);
+      };
+      const { errors, json, stderr } = await run(answer, `--batch 10 ${options}`, records(20));
+      expect(stderr).toContain('19 done, 1 failed (HTTP_STATUS 503: 1)');
+      expect([errors[6], json[6]]).toEqual(['503 Service Unavailable', { error: 'bad' }]);
+    }
+  });
+
+  test('is not halved after the last retry if the server asks to wait, unlike after a 503 without a time', async () => {
+    for (const [status, headers, all] of [
+      [503, {}, true],
+      [503, { 'retry-after-ms': '5' }, false],
+      [429, {}, false],
+    ] as const) {
+      const answer: Answering = (response, { body }) => {
+        const isOne = JSON.parse(body).length === 1; // so that halving finds no bad task
+        response.writeHead(isOne ? 200 : status, { ...headers, 'content-type': 'application/json' });
+        response.end(body);
+      };
+      const { stderr } = await run(answer, '--batch 2 --retries 0', records(2));
+      expect([status, stderr.includes(' failed')]).toEqual([status, !all]);
+    }
+  });
+
   test('halves a batch that a server refuses: one task fails, with its own answer', async () => {
     const answer = answers((items) => (items.some(({ n }) => n === 6) ? new Error('bad') : items));
     const { errors, json, seen, stderr } = await run(answer, '--batch 10');

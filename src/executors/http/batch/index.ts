@@ -98,9 +98,12 @@ function itemFault<T>(make: () => T): T | Failure {
 function failedAll({ result, ...rest }: Outcome, tasks: readonly Task[]): BatchOutcome {
   const whole = tasks.length === 1 && result !== undefined ? { ...rest, result } : rest;
   const { error, retry } = whole;
-  if (retry !== undefined) return { whole, halves: 'later' };
-  const isJudged = error?.code.startsWith('EXPECT_') === true;
   const status = error?.code === 'HTTP_STATUS' ? Number.parseInt(error.message, 10) : undefined;
+  if (retry !== undefined) {
+    const isPause = retry.pauseLane === true && (retry.after !== undefined || status !== 503);
+    return { whole, halves: isPause ? 'never' : 'later' }; // a task may cause a 503 that asks for no time
+  }
+  const isJudged = error?.code.startsWith('EXPECT_') === true;
   const isRefused = status !== undefined && !OF_ALL.includes(status);
   return { whole, halves: isRefused || isJudged ? 'now' : 'never' };
 }

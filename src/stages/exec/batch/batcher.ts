@@ -72,7 +72,8 @@ export class Batcher {
       call: (jobs) => this.#callAgain(jobs),
       // The next call stands for the task in the forecast, as a retry does.
       spent: (jobs, outcome) => {
-        for (const job of jobs) if (isUnderWay(job)) limits?.ended(job, { ...outcome, retry: {} });
+        for (const job of jobs)
+          if (isUnderWay(job)) limits?.ended(job, { ...outcome, retry: outcome.retry ?? {} });
       },
       settle: (job, outcome) => hooks.ended(job, outcome),
       isLast: (job) => job.countedAttempts >= options.retries,

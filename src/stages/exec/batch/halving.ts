@@ -12,7 +12,8 @@ export function isHalved(
 ): made is WholeOutcome {
   if (jobs.length === 1 || mode === 'never' || isEach(made) || made.whole.error === undefined) return false;
   const { retry } = made.whole;
-  if (retry?.pauseLane === true) return false; // the server refuses calls, whatever is in them
+  // The server refuses calls, whatever is in them.
+  if (retry?.pauseLane === true && (retry.after !== undefined || made.halves !== 'later')) return false;
   if (made.halves === 'later') return retry === undefined || jobs.some(isLast);
   return made.halves === 'now' || mode === 'always';
 }
