@@ -104,11 +104,6 @@ describe('--http --batch', () => {
     );
     expect(short.json[3]).toEqual({ index: 3, v: 3 });
     expect(short.stderr).toContain('8 done, 2 failed (BATCH 2)');
-    const foreign = await run(
-      answers((items) => items.map(({ n }) => ({ index: 100 - Number(n) }))),
-      '--batch 5',
-    );
-    expect(foreign.json[3]).toEqual({ index: 97 });
   });
 
   test('is not halved if a server refuses it whatever its contents', async () => {

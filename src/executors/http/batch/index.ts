@@ -117,12 +117,14 @@ function divided(
   const { result = '{}', ...rest } = outcome;
   const json = membersOf(result).find(({ key }) => key === 'json');
   const items =
-    json === undefined ? { fault: 'it is not JSON' } : itemsOf(result.slice(json.value, json.end), tasks);
+    json === undefined
+      ? { fault: 'it is not JSON', hint: '--batch-answer' }
+      : itemsOf(result.slice(json.value, json.end), tasks);
   if ('fault' in items) {
     const wanted = `the answer must be an array with an item for each of its ${tasks.length} tasks, or an object by uuid`;
     const whole = {
       ...rest,
-      error: { code: 'BATCH', message: `${wanted}; ${items.fault} (--batch-answer)` },
+      error: { code: 'BATCH', message: `${wanted}; ${items.fault} (${items.hint ?? '--batch-answer'})` },
     };
     return { whole: tasks.length === 1 ? { ...whole, result } : whole, halves: 'never' };
   }
