@@ -1,6 +1,7 @@
-import { jsonBody } from '../../core/record/ndjson.ts';
-import type { Task } from '../../core/record/task.ts';
+import { jsonBody, parseRecord } from '../../core/record/ndjson.ts';
+import { attribute, type Task } from '../../core/record/task.ts';
 import { byteFields } from '../../core/text/byte-text.ts';
+import { BatchUuids } from '../batch-uuids.ts';
 import type { BatchOutcome, Outcome } from '../contract.ts';
 import { type JudgedExit, judge } from './command-outcome.ts';
 import type { CapturedOutput, JobReport } from './shell-pool/job.ts';
@@ -20,15 +21,36 @@ export function judgeBatch(
   if (whole.error !== undefined || report === undefined) return failed(whole, tasks);
   const lines = linesOf(report.stdout);
   const isSilent = lines.length === 0 && of.output === 'text';
-  if (!isSilent && lines.length !== tasks.length) {
-    const wanted = `the output of a batch must have a line for each of its ${tasks.length} tasks, or be empty (--batch-split always finds tasks with other output)`;
-    const error = { code: 'BATCH', message: `${of.name} wrote ${linesText(lines.length)}; ${wanted}` };
+  const fault =
+    isSilent || lines.length === tasks.length
+      ? movedIn(lines, of, tasks)
+      : `${of.name} wrote ${linesText(lines.length)}`;
+  if (fault !== undefined) {
+    const wanted = `the output of a batch must have a line for each of its ${tasks.length} tasks, in their order, or be empty (--batch-split always finds tasks with other output)`;
+    const error = { code: 'BATCH', message: `${fault}; ${wanted}` };
     return failed({ ...whole, error }, tasks, 'never');
   }
   return tasks.map((_, i) => {
     const stderr = i === 0 ? report.stderr : NOTHING;
     return lineOutcome(lines[i] ?? Buffer.alloc(0), stderr, of);
   });
+}
+
+/** Returns a description of a line of JSON that has the uuid of another task than the one at its place. */
+function movedIn(
+  lines: readonly Buffer[],
+  { output, name }: JudgedExit,
+  tasks: readonly Task[],
+): string | undefined {
+  if (output !== 'json') return undefined;
+  const uuids = new BatchUuids(tasks);
+  for (const [i, line] of lines.entries()) {
+    const record = line.includes('"uuid"') ? parseRecord(line.toString()) : undefined;
+    const uuid = record === undefined || 'code' in record ? undefined : attribute(record.fields, 'uuid');
+    const other = uuids.otherPlace(uuid, i);
+    if (other !== undefined) return `line ${i + 1} of ${name} has the uuid of task ${other + 1}`;
+  }
+  return undefined;
 }
 
 const NOTHING: CapturedOutput = { text: '' };

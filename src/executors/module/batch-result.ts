@@ -1,6 +1,7 @@
 import { inspect, types } from 'node:util';
 import { isA } from '../../core/base/thrown.ts';
 import type { Fields, Task } from '../../core/record/task.ts';
+import { BatchUuids } from '../batch-uuids.ts';
 import type { BatchOutcome, Outcome } from '../contract.ts';
 import { failure, isThenable, settledOf, success } from '../from-function.ts';
 import type { Context, ModuleContext } from './module-context.ts';
@@ -62,12 +63,14 @@ export function batchReader(tasks: readonly Task[]): (value: unknown, context: C
   return (value, context) => {
     context.end(false);
     // An array that was created with a length and not filled has holes.
-    if (Array.isArray(value) && value.length === tasks.length)
+    if (Array.isArray(value) && value.length === tasks.length) {
+      const moved = movedIn(value, tasks);
+      if (moved !== undefined) return refused(moved, tasks);
       return tasks.map((task, i) => (i in value ? outcomeOf(task, value[i], context) : missing()));
+    }
     const look = Array.isArray(value) ? undefined : lookUpIn(value);
     const found = look && tasks.map(({ uuid }) => look(uuid));
-    if (found === undefined || found.every((item) => item === undefined))
-      return { whole: { error: { code: 'BATCH', message: mismatch(value, tasks) } }, halves: 'never' };
+    if (found === undefined || found.every((item) => item === undefined)) return refused(shown(value), tasks);
     return tasks.map((task, i) => {
       const item = found[i];
       return item === undefined ? missing() : outcomeOf(task, item.value, context);
@@ -100,12 +103,38 @@ function missing(): Outcome {
   return { error: { code: 'BATCH', message: 'the function returned nothing for this task of its batch' } };
 }
 
-function mismatch(value: unknown, tasks: readonly Task[]): string {
+function refused(what: string, tasks: readonly Task[]): BatchOutcome {
   const wanted = `an array of ${tasks.length} items, in the order of its tasks, or a Map or an object by uuid`;
-  return `the function must return ${wanted}; it returned ${shown(value)}`;
+  const message = `the function must return ${wanted}; ${what}`;
+  return { whole: { error: { code: 'BATCH', message } }, halves: 'never' };
 }
 
+/** Returns a description of an item that has the uuid of another task than the one at its place. */
+function movedIn(items: readonly unknown[], tasks: readonly Task[]): string | undefined {
+  const uuids = new BatchUuids(tasks);
+  for (const [i, item] of items.entries()) {
+    const other = uuids.otherPlace(uuidOf(item), i);
+    if (other !== undefined) return `item ${i + 1} of the array has the uuid of task ${other + 1}`;
+  }
+  return undefined;
+}
+
+/** Returns the uuid in an item; undefined if it cannot be read: then the item is not JSON, which is found later. */
+function uuidOf(item: unknown): unknown {
+  if (typeof item !== 'object' || item === null) return undefined;
+  try {
+    return Object.hasOwn(item, 'uuid') ? (item as { readonly uuid: unknown }).uuid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns a description of a returned value. */
 function shown(value: unknown): string {
+  return `it returned ${kindOf(value)}`;
+}
+
+function kindOf(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (types.isMap(value)) return 'a Map without the uuid of any of them';
   if (types.isSet(value)) return 'a Set ([...set] is an array)';

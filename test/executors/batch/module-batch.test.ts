@@ -58,6 +58,15 @@ describe('--module --batch', () => {
     expect(some.errors[4]).toBe('the function returned nothing for this task of its batch');
   });
 
+  test('refuses an array whose items show other tasks, in place of pairing them by order', async () => {
+    const echo = 'export default (tasks) => tasks.map(({ uuid, n }) => ({ uuid, n }))';
+    expect((await run(`${echo};`, '--batch 5')).results[7]).toEqual({ uuid: 'u7', n: 7 });
+    const moved = await run(`${echo}.reverse();`, '--batch 5');
+    expect(moved.errors[9]).toContain('an array of 5 items, in the order of its tasks');
+    expect(moved.errors[9]).toContain('item 1 of the array has the uuid of task 5');
+    expect(moved.stderr).toContain('10 failed (BATCH 10)');
+  });
+
   test('fails the tasks of holes in an array, which was made with a length and not filled', async () => {
     const fill = 'tasks.forEach(({ n }, i) => { if (n !== 3) all[i] = n; });';
     for (const item of ['n', 'Promise.resolve(n)']) {

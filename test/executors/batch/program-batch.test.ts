@@ -104,6 +104,16 @@ describe('--command --batch', () => {
     expect(stderr).not.toContain('tried again');
   });
 
+  test('refuses JSON lines that show other tasks, and does not run it again', async () => {
+    const { errors, stderr } = await run("--command 'sort -r' --output json --batch 5");
+    expect(errors[0]).toContain(
+      'line 1 of sort has the uuid of task 5; the output of a batch must have a line',
+    );
+    expect(stderr).toContain('10 failed (BATCH 10)');
+    const kept = await run("--command 'sort' --output json --batch 5");
+    expect(Object(kept.results[7]).json).toEqual({ uuid: 'u7', n: 7, of: 'g1' });
+  });
+
   test('halves a batch whose command fails', async () => {
     const script = `grep -q '"n":6,' && { echo bad >&2; exit 1; }; exit 0`;
     const { errors, stderr } = await run(`--command 'sh s.sh' --batch 10`, 10, { 's.sh': script });
