@@ -1,7 +1,8 @@
 import type { RecordReject } from '../../core/record/ndjson.ts';
 import type { LineFault } from '../../core/text/lines.ts';
-import { type Assignment, oldestOf, type WorkerSetup } from './assignment.ts';
+import { type Assignment, type InvalidAnswer, oldestOf, type WorkerSetup } from './assignment.ts';
 import { BatchReader, batchOf, ECHO } from './batch-form.ts';
+import { batchOfInvalid } from './invalid-batch.ts';
 import { ownerOf, parseAnswer } from './worker-answer.ts';
 
 /** Reader of the lines of one worker: finds the tasks that its answers are for, and hands them over. */
@@ -42,8 +43,11 @@ export class AnswerReader {
     const oldest = oldestOf(this.#assignments);
     const isEcho = oldest?.task.line === line; // needs no parsing
     const answer = isEcho ? ECHO : batches.take(line);
-    if (answer === undefined) return false;
-    if (typeof answer === 'string') return this.#refuse(answer, undefined);
+    if (answer === undefined) {
+      if (line !== '' && !batches.isGathering) this.#complain(line, undefined);
+      return false;
+    }
+    if ('code' in answer) return this.#refuseBatch(line, answer);
     const assignment = isEcho ? oldest : batchOf(answer, this.#assignments.values());
     if (assignment === undefined) {
       this.#setup.said('answered for a batch that it does not have, or twice');
@@ -58,14 +62,33 @@ export class AnswerReader {
   #refuse(line: string, fault: RecordReject | undefined): boolean {
     const assignment = fault && ownerOf(line, fault, this.#assignments);
     if (fault === undefined || assignment === undefined) {
-      const isText = fault === undefined || fault.code !== 'UTF8';
-      this.#setup.said(
-        isText ? `printed a line that is not an answer: ${line}` : `printed a line that is ${fault.message}`,
-      );
+      this.#complain(line, fault);
       return false;
     }
+    this.#fail(assignment, fault);
+    return true;
+  }
+
+  /** Handles an invalid line. Returns whether it is the answer for a batch, whose tasks fail. */
+  #refuseBatch(line: string, fault: InvalidAnswer): boolean {
+    const assignment = batchOfInvalid(line, fault, this.#assignments.values());
+    if (assignment === undefined) {
+      this.#complain(line, fault);
+      return false;
+    }
+    this.#fail(assignment, fault);
+    return true;
+  }
+
+  #fail(assignment: Assignment, fault: Pick<InvalidAnswer, 'message'>): void {
     this.#assignments.delete(assignment.task.uuid);
     this.#setup.refused(assignment, fault.message);
-    return true;
+  }
+
+  #complain(line: string, fault: InvalidAnswer | undefined): void {
+    const isText = fault === undefined || fault.code !== 'UTF8';
+    this.#setup.said(
+      isText ? `printed a line that is not an answer: ${line}` : `printed a line that is ${fault.message}`,
+    );
   }
 }

@@ -1,3 +1,4 @@
+import type { RecordReject } from '../../core/record/ndjson.ts';
 import type { Task } from '../../core/record/task.ts';
 import type { Outcome, WholeOutcome } from '../contract.ts';
 import type { Call } from '../program/start-program.ts';
@@ -15,6 +16,12 @@ export interface BatchAnswer {
   readonly isEcho?: boolean;
   /** Error that counts for all tasks, in place of items: JSON text with a member `error`. */
   readonly whole?: string;
+}
+
+/** Reason an answer for a batch is invalid. `SINGLE`: it is for one task. */
+export interface InvalidAnswer {
+  readonly code: RecordReject['code'] | 'FORM' | 'SINGLE';
+  readonly message: string;
 }
 
 /** Task on its way to a worker and back. */
@@ -64,7 +71,7 @@ export interface WorkerSetup {
   readonly batch?: number | undefined;
   answeredBatch(assignment: Assignment, answer: BatchAnswer): void;
   answered(assignment: Assignment, answer: Task): void;
-  /** Called with a task whose answer is invalid, and the reason. */
+  /** Called with a task or batch whose answer is invalid, and the reason. */
   refused(assignment: Assignment, why: string): void;
   /** Called when its pipe has room again. */
   freed(): void;

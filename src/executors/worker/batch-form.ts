@@ -4,7 +4,8 @@ import { attribute, type Failure, type Fields, Task } from '../../core/record/ta
 import { rawMember } from '../../core/record/template.ts';
 import type { Outcome } from '../contract.ts';
 import type { RetryOn } from '../program/retry-on.ts';
-import type { Assignment, BatchAnswer, BatchForm } from './assignment.ts';
+import type { Assignment, BatchAnswer, BatchForm, InvalidAnswer } from './assignment.ts';
+import { splitItems } from './invalid-batch.ts';
 import { outcomeOf } from './worker-answer.ts';
 
 /** Outcome of a record that is repeated. */
@@ -35,9 +36,17 @@ export class BatchReader {
     this.#form = form;
   }
 
-  /** Takes a line. Returns the answer that it ends; a text that is not an answer; or undefined if more lines follow. */
-  take(line: string): BatchAnswer | string | undefined {
-    if (this.#form === 'object') return line === '' ? undefined : (readObject(line) ?? line);
+  /** True if it has lines of an answer that has not ended. */
+  get isGathering(): boolean {
+    return this.#items.length > 0;
+  }
+
+  /**
+   * Takes a line. Returns the answer that it ends; an invalid answer; or undefined if it is not an answer, or more lines
+   * follow.
+   */
+  take(line: string): BatchAnswer | InvalidAnswer | undefined {
+    if (this.#form === 'object') return line === '' ? undefined : readObject(line);
     if (line !== '') {
       this.#items.push(line);
       return undefined;
@@ -48,12 +57,27 @@ export class BatchReader {
   }
 }
 
-function readObject(line: string): BatchAnswer | undefined {
-  const made = line.charCodeAt(0) === 123 ? parseRecord(line) : undefined;
-  if (made === undefined || 'code' in made) return undefined;
+/** Advice for a worker whose answers have another form. */
+const ONE_LINE = 'a worker must answer a batch with one line {"batch":[answer,…]}, or use --batch-lines';
+
+function readObject(line: string): BatchAnswer | InvalidAnswer | undefined {
+  const made = /^\s*\{/.test(line) ? recordIn(line) : undefined;
+  if (made === undefined) return undefined;
+  if ('code' in made) {
+    const items = splitItems(line);
+    return items === undefined ? { ...made, message: `${made.message}; ${ONE_LINE}` } : { items };
+  }
   const values = attribute(made.fields, 'batch');
   if (Array.isArray(values)) return { items: itemsIn(made.text), values };
+  if (values !== undefined) return { code: 'FORM', message: `its "batch" is not an array; ${ONE_LINE}` };
+  if (attribute(made.fields, 'uuid') !== undefined)
+    return { code: 'SINGLE', message: `it is for a single task; ${ONE_LINE}` };
   return attribute(made.fields, 'error') === undefined ? undefined : { items: [], whole: made.text };
+}
+
+/** Parses a text as a record. Half of a surrogate pair is in texts that were not UTF-8. */
+function recordIn(text: string): ReturnType<typeof parseRecord> {
+  return text.isWellFormed() ? parseRecord(text) : { code: 'UTF8', message: 'not valid UTF-8' };
 }
 
 const START = /^\{ ?"batch" ?: ?\[/;
@@ -91,7 +115,7 @@ function recordAt({ items, values }: BatchAnswer, index: number): ReturnType<typ
   const text = items[index] ?? '';
   // The whole line is within the limit of levels, and so is each object in it.
   return values === undefined || text.charCodeAt(0) !== 123
-    ? parseRecord(text)
+    ? recordIn(text)
     : { text, fields: values[index] as Fields };
 }
 

@@ -26,13 +26,19 @@ export function ownerOf<T>(line: string, fault: RecordReject, tasks: ReadonlyMap
   // A line that is cut in the middle was torn by the end of its worker.
   if (tasks.size === 0 || !/^\s*\{.*\}\s*$/s.test(line)) return undefined;
   const named = new Set<T>();
-  for (const [, text] of line.matchAll(/"uuid"\s*:\s*("(?:[^"\\]|\\.)*")/g)) {
-    const task = tasks.get(textIn(text as string));
+  for (const uuid of uuidsIn(line)) {
+    const task = tasks.get(uuid);
     if (task !== undefined) named.add(task);
   }
   const isOnlyOne = tasks.size === 1 && OF_ANSWERS.has(fault.code);
   const found = named.size === 0 && isOnlyOne ? tasks : named;
   return found.size === 1 ? (found.values().next().value as T) : undefined;
+}
+
+/** Returns the uuids that occur in an invalid answer. */
+export function uuidsIn(line: string): ReadonlySet<string> {
+  const texts = line.matchAll(/"uuid"\s*:\s*("(?:[^"\\]|\\.)*")/g);
+  return new Set([...texts].map(([, text]) => textIn(text as string)));
 }
 
 function textIn(json: string): string {
