@@ -3,44 +3,52 @@ import type { Task } from '../core/record/task.ts';
 /** Uuids of the tasks of a batch, by which its answer is paired with them. */
 export class BatchUuids {
   readonly #tasks: readonly Task[];
-  #own: ReadonlySet<string> | undefined;
-  /** Uuids by their text in lower case; undefined for a text that several have. Made when it is needed. */
-  #folded: Map<string, string | undefined> | undefined;
+  /** Places of the tasks by their uuids; the first one of a uuid. Made when it is needed. */
+  #places: Map<string, number> | undefined;
+  /** Places by the uuids in lower case; undefined for a text of several uuids. Made when it is needed. */
+  #folded: Map<string, number | undefined> | undefined;
 
   constructor(tasks: readonly Task[]) {
     this.#tasks = tasks;
   }
 
-  get #uuids(): ReadonlySet<string> {
-    this.#own ??= new Set(this.#tasks.map(({ uuid }) => uuid));
-    return this.#own;
+  /**
+   * Returns the place of the first task with a uuid, from 0; undefined if there is none. The case of letters does not
+   * matter, unless uuids differ only in it.
+   */
+  placeOf(uuid: string): number | undefined {
+    this.#places ??= this.#read();
+    const place = this.#places.get(uuid);
+    if (place !== undefined) return place;
+    this.#folded ??= this.#fold(this.#places);
+    return this.#folded.get(uuid.toLowerCase());
   }
 
   /** Returns the uuid of the batch that a text is, in any case of its letters; undefined if it is none of them. */
   match(text: string): string | undefined {
-    if (this.#uuids.has(text)) return text;
-    this.#folded ??= this.#fold();
-    return this.#folded.get(text.toLowerCase());
+    const place = this.placeOf(text);
+    return place === undefined ? undefined : this.#tasks[place]?.uuid;
   }
 
-  /**
-   * Returns the place of the task that has this uuid, from 0; undefined if that is the task at `place`, or none of the
-   * batch.
-   */
+  /** Returns the place of the task that has this uuid; undefined if that is the task at `place`, or there is none. */
   otherPlace(uuid: unknown, place: number): number | undefined {
     const own = this.#tasks[place]?.uuid;
     if (typeof uuid !== 'string' || uuid === own) return undefined;
-    const match = this.match(uuid);
-    return match === undefined || match === own
-      ? undefined
-      : this.#tasks.findIndex((task) => task.uuid === match);
+    const other = this.placeOf(uuid);
+    return other === undefined || this.#tasks[other]?.uuid === own ? undefined : other;
   }
 
-  #fold(): Map<string, string | undefined> {
-    const folded = new Map<string, string | undefined>();
-    for (const uuid of this.#uuids) {
+  #read(): Map<string, number> {
+    const places = new Map<string, number>();
+    for (const [i, { uuid }] of this.#tasks.entries()) if (!places.has(uuid)) places.set(uuid, i);
+    return places;
+  }
+
+  #fold(places: ReadonlyMap<string, number>): Map<string, number | undefined> {
+    const folded = new Map<string, number | undefined>();
+    for (const [uuid, place] of places) {
       const text = uuid.toLowerCase();
-      folded.set(text, folded.has(text) ? undefined : uuid);
+      folded.set(text, folded.has(text) ? undefined : place);
     }
     return folded;
   }

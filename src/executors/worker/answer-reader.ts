@@ -2,8 +2,9 @@ import type { RecordReject } from '../../core/record/ndjson.ts';
 import type { LineFault } from '../../core/text/lines.ts';
 import { type Assignment, type InvalidAnswer, oldestOf, type WorkerSetup } from './assignment.ts';
 import { BatchReader, batchOf, ECHO } from './batch-form.ts';
+import { FormerBatches } from './former-batches.ts';
 import { batchOfInvalid } from './invalid-batch.ts';
-import { ownerOf, parseAnswer } from './worker-answer.ts';
+import { ownerOf, parseAnswer, uuidsIn } from './worker-answer.ts';
 
 /** Reader of the lines of one worker: finds the tasks that its answers are for, and hands them over. */
 export class AnswerReader {
@@ -11,6 +12,8 @@ export class AnswerReader {
   readonly #assignments: Map<string, Assignment>;
   /** Reader of answers for batches; undefined if each line is for a task. */
   readonly #batches: BatchReader | undefined;
+
+  readonly #former = new FormerBatches();
 
   /** @param assignments tasks that the worker has, by uuid, the oldest first; those that it answers are removed */
   constructor(setup: WorkerSetup, assignments: Map<string, Assignment>) {
@@ -48,14 +51,32 @@ export class AnswerReader {
       return false;
     }
     if ('code' in answer) return this.#refuseBatch(line, answer);
-    const assignment = isEcho ? oldest : batchOf(answer, this.#assignments.values());
-    if (assignment === undefined) {
-      this.#setup.said('answered for a batch that it does not have, or twice');
-      return false;
-    }
-    this.#assignments.delete(assignment.task.uuid);
-    this.#setup.answeredBatch(assignment, answer);
+    const found = isEcho ? oldest : batchOf(answer, this.#assignments.values());
+    if (found instanceof Set) return this.#refuseUuids(found);
+    if (found === undefined) return this.#ignoreAnswer();
+    this.#take(found);
+    this.#setup.answeredBatch(found, answer);
     return true;
+  }
+
+  /** Handles an answer whose uuids are of no batch that the worker has. */
+  #refuseUuids(uuids: ReadonlySet<string>): boolean {
+    const oldest = oldestOf(this.#assignments);
+    if (oldest === undefined || this.#former.hasAny(uuids)) return this.#ignoreAnswer();
+    const [uuid] = uuids;
+    this.#fail(oldest, { message: `no task of the batch has the uuid ${JSON.stringify(uuid)}` });
+    return true;
+  }
+
+  #ignoreAnswer(): false {
+    this.#setup.said('answered for a batch that it does not have, or twice');
+    return false;
+  }
+
+  /** Removes a task or batch that is answered. */
+  #take({ task, batch }: Assignment): void {
+    this.#assignments.delete(task.uuid);
+    if (batch !== undefined) this.#former.add(batch);
   }
 
   /** Handles an invalid line. Returns whether it is the answer for a task, which fails. */
@@ -73,6 +94,8 @@ export class AnswerReader {
   #refuseBatch(line: string, fault: InvalidAnswer): boolean {
     const assignment = batchOfInvalid(line, fault, this.#assignments.values());
     if (assignment === undefined) {
+      // A worker that answers each task goes on after its first line failed the batch.
+      if (this.#former.hasAny(uuidsIn(line))) return this.#ignoreAnswer();
       this.#complain(line, fault);
       return false;
     }
@@ -81,7 +104,7 @@ export class AnswerReader {
   }
 
   #fail(assignment: Assignment, fault: Pick<InvalidAnswer, 'message'>): void {
-    this.#assignments.delete(assignment.task.uuid);
+    this.#take(assignment);
     this.#setup.refused(assignment, fault.message);
   }
 

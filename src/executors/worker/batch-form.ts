@@ -2,11 +2,12 @@ import { elementsFrom, elementsOf } from '../../core/record/json-text.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
 import { attribute, type Failure, type Fields, Task } from '../../core/record/task.ts';
 import { rawMember } from '../../core/record/template.ts';
+import { BatchUuids } from '../batch-uuids.ts';
 import type { Outcome } from '../contract.ts';
 import type { RetryOn } from '../program/retry-on.ts';
 import type { Assignment, BatchAnswer, BatchForm, InvalidAnswer } from './assignment.ts';
 import { splitItems } from './invalid-batch.ts';
-import { outcomeOf } from './worker-answer.ts';
+import { outcomeOf, uuidsIn } from './worker-answer.ts';
 
 /** Outcome of a record that is repeated. */
 const REPEATED: Outcome = {};
@@ -93,21 +94,30 @@ function itemsIn(text: string): string[] {
 }
 
 /**
- * Finds the batch of an answer: by a uuid in the answer, else the oldest batch.
+ * Finds the batch of an answer: by a uuid in the answer. An answer without any is for the oldest batch.
  * @param batches those that the worker has, the oldest first
+ * @returns the uuids in the answer if none of them is of a batch
  */
-export function batchOf(answer: BatchAnswer, batches: Iterable<Assignment>): Assignment | undefined {
+export function batchOf(
+  answer: BatchAnswer,
+  batches: Iterable<Assignment>,
+): Assignment | Set<string> | undefined {
   const all = [...batches];
   const [oldest] = all;
   const [first = ''] = answer.items;
-  if (all.length <= 1 || first === oldest?.batch?.[0]?.line) return oldest;
+  if (first === oldest?.batch?.[0]?.line) return oldest;
+  const shown = new Set<string>();
+  const uuids = all.map(({ batch = [] }) => new BatchUuids(batch));
   for (const i of answer.items.keys()) {
     const uuid = uuidOfItem(answer, i);
     if (uuid === undefined) continue;
-    const found = all.find(({ batch }) => batch?.some((task) => task.uuid === uuid));
+    const found = all.find(
+      ({ batch }, b) => batch?.[0]?.uuid === uuid || uuids[b]?.placeOf(uuid) !== undefined,
+    );
     if (found !== undefined) return found;
+    shown.add(uuid);
   }
-  return uuidOfItem(answer, 0) === undefined ? oldest : undefined;
+  return shown.size > 0 ? shown : oldest;
 }
 
 /** Returns an item as a record, or the reason it is not one; undefined for a blank one. */
@@ -119,16 +129,18 @@ function recordAt({ items, values }: BatchAnswer, index: number): ReturnType<typ
     : { text, fields: values[index] as Fields };
 }
 
-/** Returns the uuid of an item; undefined if it has none. */
+/** Returns the uuid of an item; undefined if it has none. Most items without one need no parsing. */
 function uuidOfItem(answer: BatchAnswer, index: number): string | undefined {
+  if (answer.values === undefined && answer.items[index]?.includes('uuid') === false) return undefined;
   const made = recordAt(answer, index);
   const uuid = made === undefined || 'code' in made ? undefined : attribute(made.fields, 'uuid');
   return typeof uuid === 'string' ? uuid : undefined;
 }
 
 /**
- * Returns the outcomes of the tasks of a batch. An item is for the task of its uuid; without one, for the task at its
- * place if there are as many items as tasks. An item that repeats the record is a success.
+ * Returns the outcomes of the tasks of a batch. An item is for the task of its uuid. One without a uuid is for the task
+ * at its place, if there are as many items as tasks and no other item is at the place of another task. An item that
+ * repeats the record is a success.
  * @param who name of the worker, for messages
  */
 export function outcomesOf(
@@ -140,42 +152,72 @@ export function outcomesOf(
   const { items, whole, isEcho = false } = answer;
   if (isEcho) return new Array(tasks.length).fill(REPEATED);
   if (whole !== undefined) return outcomeOf(new Task('', whole), new Task('', '{}'), retryOn);
-  const isOrdered = items.length === tasks.length;
-  const byUuid = new Map<string, Outcome[]>();
-  /** Places of items that have the uuid of the task there. */
-  const named = new Set<number>();
-  const placed = items.map((item, i): Outcome | undefined => {
-    const task = isOrdered ? tasks[i] : undefined;
-    if (item === task?.line) return REPEATED;
-    const made = recordAt(answer, i);
-    if (made === undefined || 'code' in made)
-      return { error: invalid(who, made?.message ?? 'it is not an object') };
-    const uuid = attribute(made.fields, 'uuid');
-    const owner = uuid === undefined || uuid === task?.uuid ? task : tasks.find((one) => one.uuid === uuid);
-    if (owner === undefined) return undefined;
-    const outcome = outcomeOf(new Task(owner.uuid, made.text, made.fields), owner, retryOn);
-    if (owner === task) {
-      if (uuid !== undefined) named.add(i);
-      return outcome;
+  const uuids = new BatchUuids(tasks);
+  let isInOrder = items.length === tasks.length;
+  /** Uuids that the items show; undefined for one that shows none of the batch. */
+  const owners: (string | undefined)[] = new Array(items.length);
+  const outcomes = items.map((item, i): Outcome => {
+    const task = tasks[i];
+    if (item === task?.line) {
+      owners[i] = task.uuid;
+      return REPEATED;
     }
-    const same = byUuid.get(owner.uuid);
-    if (same === undefined) byUuid.set(owner.uuid, [outcome]);
-    else same.push(outcome);
-    return undefined;
+    const made = recordAt(answer, i);
+    const isRead = made !== undefined && !('code' in made);
+    const shown = isRead ? attribute(made.fields, 'uuid') : uuidInInvalid(item);
+    const owner = shown === undefined || shown === task?.uuid ? task : ownerOf(shown, tasks, uuids);
+    if (shown !== undefined) {
+      owners[i] = owner?.uuid;
+      if (owner === undefined || owner.uuid !== task?.uuid) isInOrder = false;
+    }
+    if (!isRead) return { error: invalid(who, made?.message ?? 'it is not an object') };
+    return owner === undefined ? {} : outcomeOf(new Task(owner.uuid, made.text, made.fields), owner, retryOn);
   });
-  const lacking = { error: { code: 'ANSWER', message: `${who} answered a batch without this task of it` } };
-  return tasks.map(({ uuid }, i) => {
-    const own = byUuid.size > 0 && !named.has(i) ? nextOf(byUuid.get(uuid)) : undefined;
-    return own ?? (isOrdered ? placed[i] : undefined) ?? lacking;
-  });
+  return isInOrder ? outcomes : inAnyOrder(tasks, answer, owners, outcomes, who);
 }
 
-/**
- * Takes the first of several items with one uuid, because tasks of a batch may have the same uuid. The last item
- * stays.
- */
-function nextOf(outcomes: Outcome[] | undefined): Outcome | undefined {
-  return outcomes !== undefined && outcomes.length > 1 ? outcomes.shift() : outcomes?.[0];
+function ownerOf(uuid: unknown, tasks: readonly Task[], uuids: BatchUuids): Task | undefined {
+  const place = typeof uuid === 'string' ? uuids.placeOf(uuid) : undefined;
+  return place === undefined ? undefined : tasks[place];
+}
+
+/** Returns the only uuid in the text of an invalid item. */
+function uuidInInvalid(item: string): string | undefined {
+  const [uuid, ...others] = uuidsIn(item);
+  return others.length > 0 ? undefined : uuid;
+}
+
+/** Returns the outcomes of items that show their tasks. Tasks with the same uuid get its items in order. */
+function inAnyOrder(
+  tasks: readonly Task[],
+  { items }: BatchAnswer,
+  owners: readonly (string | undefined)[],
+  outcomes: readonly Outcome[],
+  who: string,
+): Outcome[] {
+  const places = new Map<string, number[]>();
+  for (const [i, uuid] of owners.entries()) {
+    if (uuid === undefined) continue;
+    const same = places.get(uuid);
+    if (same === undefined) places.set(uuid, [i]);
+    else same.push(i);
+  }
+  const counts = new Map<string, number>();
+  for (const { uuid } of tasks) counts.set(uuid, (counts.get(uuid) ?? 0) + 1);
+  const answered = (what: string): Outcome => ({
+    error: { code: 'ANSWER', message: `${who} answered a batch ${what}` },
+  });
+  const seen = new Map<string, number>();
+  return tasks.map(({ uuid }) => {
+    const own = places.get(uuid);
+    if (own === undefined) return answered('without this task of it');
+    const differing = new Set(own.map((place) => items[place])).size;
+    const isShared = own.length !== counts.get(uuid);
+    if (isShared && differing > 1) return answered(`with ${differing} different items for this task of it`);
+    const nth = seen.get(uuid) ?? 0;
+    seen.set(uuid, nth + 1);
+    return outcomes[own[isShared ? 0 : nth] as number] as Outcome;
+  });
 }
 
 function invalid(who: string, why: string): Failure {

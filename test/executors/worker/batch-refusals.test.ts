@@ -78,3 +78,43 @@ describe('an invalid answer of --worker --batch', () => {
     expect((await run(logs, '--batch 3')).stderr).toContain('6 done');
   });
 });
+
+describe('an answer of --worker --batch for other tasks', () => {
+  // The second answer was taken for the next batch, whose tasks failed.
+  test.each(['', '--batch-lines'])(
+    'is ignored if the worker answered that batch before %s',
+    async (lines) => {
+      const all = 'tasks.map(({ uuid, n }) => JSON.stringify({ uuid, result: n }))';
+      const one = lines === '' ? `'{"batch":[' + ${all} + ']}\\n'` : `${all}.join('\\n') + '\\n\\n'`;
+      const again = `(tasks) => { const last = globalThis.last ?? ''; globalThis.last = ${one}; return last + globalThis.last; }`;
+      const { results, stderr } = await run(again, `--batch 3 ${lines}`, 12);
+      expect(results).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      expect(stderr.match(/answered for a batch that it does not have, or twice/g)).toHaveLength(3);
+      expect(stderr).toContain('12 done');
+    },
+  );
+
+  test('fails the batch at once if its uuids are of no batch that the worker had', async () => {
+    const foreign = answered.replace('({ uuid, result', "({ uuid: 'x' + uuid, result");
+    const { errors, stderr } = await run(`(tasks) => ${foreign}`, '--batch 3');
+    expect(errors[4]).toEqual(['ANSWER', expect.stringContaining('no task of the batch has the uuid "xu')]);
+    expect(stderr).toContain('6 failed (ANSWER 6)');
+  });
+
+  test('is paired by uuids in other case, and by nothing else if others moved', async () => {
+    const upper = answered.replace('({ uuid, result', '({ uuid: uuid.toUpperCase(), result');
+    const { results } = await run(`(tasks) => (tasks.reverse(), ${upper})`, '--batch 3');
+    expect(results).toEqual([0, 1, 2, 3, 4, 5]);
+    const lacking = answered.replace('({ uuid, result', '({ uuid: n === 2 ? undefined : uuid, result');
+    const moved = await run(`(tasks) => (tasks.push(tasks.shift()), ${lacking})`, '--batch 4', 4);
+    expect(moved.results).toEqual([0, 1, undefined, 3]);
+    expect(moved.errors[2]).toEqual(['ANSWER', expect.stringContaining('without this task')]);
+  });
+
+  test('fails a task for which it has two different items', async () => {
+    const twice = answered.replace('tasks.map', '[...tasks, { ...tasks[1], n: 9 }].map');
+    const { results, errors } = await run(`(tasks) => ${twice}`, '--batch 4', 4);
+    expect(results).toEqual([0, undefined, 2, 3]);
+    expect(errors[1]).toEqual(['ANSWER', expect.stringContaining('answered a batch with 2 different items')]);
+  });
+});
