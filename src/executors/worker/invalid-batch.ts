@@ -7,7 +7,7 @@ const START = /^\s*\{\s*"batch"\s*:/;
 
 /**
  * Returns the texts of the items of an answer that is not valid JSON, so that only the tasks of its invalid items fail.
- * @returns undefined if its items cannot be told apart
+ * @returns undefined if it cannot be divided into items
  */
 export function splitItems(text: string): string[] | undefined {
   const [start] = /^\s*\{\s*"batch"\s*:\s*\[/.exec(text) ?? [];
