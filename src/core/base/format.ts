@@ -18,6 +18,11 @@ export function bytesText(count: number): string {
   return `${unit === 0 || size >= 9.95 ? Math.round(size) : size.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** Formats a limit of time as options take it, without rounding: `300 ms`, `2 s`. @param ms in milliseconds */
+export function limitText(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
+}
+
 /** Joins the lines of tasks, each with its newline. */
 export function textOf(batch: readonly { readonly line: string }[]): string {
   let text = '';

@@ -1,3 +1,4 @@
+import { limitText } from '../../core/base/format.ts';
 import { type JsonBody, jsonBody } from '../../core/record/ndjson.ts';
 import type { Failure } from '../../core/record/task.ts';
 import { byteFields } from '../../core/text/byte-text.ts';
@@ -75,7 +76,10 @@ function failed(report: JobReport, { name, retryOn, timeout }: JudgedExit): Outc
   const { exit, signal, killed } = report;
   const words = lastLine(report.stderr);
   if (killed === 'timeout') {
-    const error = { code: 'TIMEOUT', message: `${name} did not finish within ${timeout} ms (--timeout)` };
+    const error = {
+      code: 'TIMEOUT',
+      message: `${name} did not finish within ${limitText(timeout)} (--timeout)`,
+    };
     return withRetry(error, isRetried(retryOn, 'timeout'));
   }
   if (exit === null) {

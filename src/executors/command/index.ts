@@ -3,6 +3,7 @@
  * program. Must not know how programs are started: that is for shell-pool/.
  */
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { limitText } from '../../core/base/format.ts';
 import type { Failure, Task } from '../../core/record/task.ts';
 import { compileTemplate, type Template } from '../../core/record/template.ts';
 import type { Attempt, BatchOutcome, Executor, Outcome } from '../contract.ts';
@@ -145,7 +146,7 @@ class CommandExecutor implements Executor {
     if (this.#isWarned) return;
     this.#isWarned = true;
     this.#options.info?.(
-      `${name} ended, but a process that it left behind holds its output: what that writes after ${this.#linger} ms is lost (--linger; redirect its output to a file)`,
+      `${name} ended, but a process that it left behind holds its output: what that writes after ${limitText(this.#linger)} is lost (--linger; redirect its output to a file)`,
     );
   }
 

@@ -1,3 +1,4 @@
+import { limitText } from '../../core/base/format.ts';
 import { isA } from '../../core/base/thrown.ts';
 import type { Fields, Task } from '../../core/record/task.ts';
 import type { Attempt, BatchOutcome, Outcome, WholeOutcome } from '../contract.ts';
@@ -86,7 +87,7 @@ const ONE: Reading<Outcome> = { succeeded, failed, late };
 /** Returns the outcome of an attempt that exceeded its timeout. */
 export function late(timeout: number): Outcome {
   return {
-    error: { code: 'TIMEOUT', message: `the function did not end within ${timeout / 1000} s (--timeout)` },
+    error: { code: 'TIMEOUT', message: `the function did not end within ${limitText(timeout)} (--timeout)` },
     retry: {},
   };
 }

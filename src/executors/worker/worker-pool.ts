@@ -1,4 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { limitText } from '../../core/base/format.ts';
 import type { Outcome } from '../contract.ts';
 import { type OrphanKiller, openOrphanKiller } from '../program/orphan-killer.ts';
 import { isRetried, type RetryOn } from '../program/retry-on.ts';
@@ -250,7 +251,7 @@ export class WorkerPool {
     const words = lastWords === '' ? '' : `: ${shortened(lastWords)}`;
     const [kind, code, message] = (
       {
-        timeout: ['timeout', 'TIMEOUT', `${who} did not answer within ${timeout} ms (--timeout)`],
+        timeout: ['timeout', 'TIMEOUT', `${who} did not answer within ${limitText(timeout)} (--timeout)`],
         output: [
           '',
           'OUTPUT_TOO_LARGE',

@@ -1,4 +1,5 @@
 import { TaskpipeError } from '../../core/base/errors.ts';
+import { limitText } from '../../core/base/format.ts';
 import { thrownOf } from '../../core/base/thrown.ts';
 import type { Failure } from '../../core/record/task.ts';
 import { missedTime } from '../../core/schedule/missed-time.ts';
@@ -145,7 +146,7 @@ function timeOver(settled: Promise<CallResult>, context: CallContext, timeout: n
         timer = setTimeout(ring, missed, Number.POSITIVE_INFINITY); // not extended again
         return;
       }
-      resolve({ failure: { code: 'TIMEOUT', message: `it did not end within ${timeout} ms` } });
+      resolve({ failure: { code: 'TIMEOUT', message: `it did not end within ${limitText(timeout)}` } });
       context.abandon();
     };
     let timer = setTimeout(ring, timeout, performance.now() + timeout);

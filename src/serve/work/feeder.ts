@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/base/errors.ts';
+import { limitText } from '../../core/base/format.ts';
 import type { Event } from '../../core/record/event.ts';
 import { Task } from '../../core/record/task.ts';
 import { failed, isFinal, stateOf } from '../store/stored-record.ts';
@@ -234,7 +235,7 @@ export class Feeder {
   /** Fails a task whose time is over. */
   async #expire(uuid: string, task: RunningTask): Promise<void> {
     const { timeout, warn } = this.#options;
-    const words = `the task did not end within ${timeout / 1000} s (--timeout)`;
+    const words = `the task did not end within ${limitText(timeout)} (--timeout)`;
     const run = { attempts: task.attempts, at: task.at, ms: Math.round(performance.now() - task.since) };
     this.#suspects.delete(uuid);
     this.#abandon(uuid, task);

@@ -160,7 +160,7 @@ describe('--module', () => {
     const { rows, cwd } = await run(code, [{}], '--timeout 200ms --retries 0');
     expect(rows[0]?.run.error).toEqual({
       code: 'TIMEOUT',
-      message: 'the function did not end within 0.2 s (--timeout)',
+      message: 'the function did not end within 200 ms (--timeout)',
     });
     expect(existsSync(join(cwd, 'aborted'))).toBe(true);
   });

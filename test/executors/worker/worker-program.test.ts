@@ -298,7 +298,7 @@ describe('timing', () => {
       { args: ['-j', '1', '--per-worker', '10', '--timeout', '3s'] },
     );
     expect(codes(ran)).toEqual({ SUCCESS: 9, TIMEOUT: 1 });
-    expect(ran.of.t4?.run.error?.message).toMatch(/did not answer within 3000 ms \(--timeout\)$/);
+    expect(ran.of.t4?.run.error?.message).toMatch(/did not answer within 3 s \(--timeout\)$/);
   });
 
   test('the timeout of a task does not run while it waits behind others', async () => {

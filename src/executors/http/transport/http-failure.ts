@@ -1,4 +1,5 @@
 import { systemCode } from '../../../core/base/errors.ts';
+import { limitText } from '../../../core/base/format.ts';
 import { escapeControls } from '../../../core/base/terminal-text.ts';
 import { DENIED } from './names/addresses.ts';
 import { BAD_ANSWER } from './response-head.ts';
@@ -169,7 +170,7 @@ export function timeoutFault(
   timeout: number,
   { host, isSent, isAnswered, received }: TransferProgress,
 ): HttpFault {
-  const span = spanOf(timeout);
+  const span = limitText(timeout);
   const message = !isSent
     ? `no connection to ${host} within ${span}`
     : isAnswered
@@ -183,17 +184,13 @@ export function silenceFault(
   idle: number,
   { host, isSent, isAnswered, received }: TransferProgress,
 ): HttpFault {
-  const span = spanOf(idle);
+  const span = limitText(idle);
   const message = !isSent
     ? `no connection to ${host} within ${span} (--idle-timeout)`
     : isAnswered
       ? `the body from ${host} stopped after ${received} bytes: none for ${span} (--idle-timeout)`
       : `${host} is silent: no byte for ${span} (--idle-timeout)`;
   return { code: 'TIMEOUT', message, again: isSent ? 'idempotent' : 'always' };
-}
-
-function spanOf(milliseconds: number): string {
-  return milliseconds % 1000 === 0 ? `${milliseconds / 1000} s` : `${milliseconds} ms`;
 }
 
 /** Returns the code of an error; the first one of several, for example if all addresses of a host refuse. */
