@@ -44,10 +44,10 @@ describe('--http --batch', () => {
       'uuids in upper case': (items) =>
         items.map(({ uuid, n }) => ({ uuid: uuid.toUpperCase(), n })).reverse(),
       'an object in upper case': (items) => Object.fromEntries(items.map((i) => [i.uuid.toUpperCase(), i])),
-      'uuids of its own with indexes': (items) =>
+      'its own uuids, with indexes': (items) =>
         items.map(({ n }, index) => ({ uuid: `new ${n}`, index, n })).reverse(),
       'uuids as id': (items) => items.map(({ uuid, n }) => ({ id: uuid, n })).reverse(),
-      'ids of its own, one like a uuid': (items) =>
+      'its own ids, one like a uuid': (items) =>
         items.map(({ n }) => ({ id: n === 1 ? items[0]?.uuid : `id ${n}`, n })),
       'ids as numbers': (items) => items.map(({ n }) => ({ id: 100 - n, n })),
       'the same item twice': (items) => [items[1], ...items],

@@ -80,7 +80,7 @@ describe('an invalid answer of --worker --batch', () => {
 });
 
 describe('an answer of --worker --batch for other tasks', () => {
-  // The second answer was taken for the next batch, whose tasks failed.
+  // The second answer counted for the next batch, whose tasks failed.
   test.each(['', '--batch-lines'])(
     'is ignored if the worker answered that batch before %s',
     async (lines) => {
