@@ -23,6 +23,7 @@ import {
   OWN_EXEC_OPTIONS,
 } from '../../stages/exec/exec-options.ts';
 import { laneBy } from '../../stages/exec/limits/index.ts';
+import { BatchByWatch } from './batch-by-watch.ts';
 import type { Files } from './exec-files.ts';
 import { openExecLimits, withShared } from './exec-limits.ts';
 import { progressOf, type Reporting } from './exec-report.ts';
@@ -93,7 +94,10 @@ export async function runStage(values: ExecValues, io: Io, opened: Opened): Prom
     truncated: AbortSignal.any([stopping, io.truncated]),
     maxLine: values.maxLine,
   });
-  const tasks = exec(executor, execution)(flushed(input, rejects));
+  const by = values.batch === undefined ? undefined : values.batchBy;
+  const batchBy = by === undefined ? undefined : new BatchByWatch(by);
+  const records = flushed(input, rejects);
+  const tasks = exec(executor, execution)(batchBy?.over(records) ?? records);
   let written = 0;
   const shown = outputFilter(io);
   offerRescue(io, { tasks, input: watched, unfinished: values.unfinished, written: () => written });
@@ -118,6 +122,7 @@ export async function runStage(values: ExecValues, io: Io, opened: Opened): Prom
     throw error;
   }
   await reporting.ended(tasks.report(), rejects.count);
+  if (batchBy?.note !== undefined) info(batchBy.note);
   if (rejects.count > 0 && progressOf(tasks).through === 0) info(NO_TASKS);
   const { failed, passed, isReached, isOverBudget } = tasks.counts;
   return !isReached && (isOverBudget || failed + passed + rejects.count > 0) ? 1 : 0;

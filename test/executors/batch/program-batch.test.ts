@@ -147,6 +147,15 @@ describe('--command --batch', () => {
     ]);
   });
 
+  test('says at the end that no record had the attribute of --batch-by', async () => {
+    const { stderr } = await run("--command 'true' --batch 10 --batch-by off");
+    expect(stderr).toBe(
+      'task-exec: 10 done\ntask-exec: no record had "off" (--batch-by); did you mean of?\n',
+    );
+    expect((await run("--command 'true' --batch 10 --batch-by of")).stderr).toBe('task-exec: 10 done\n');
+    expect((await run("--command 'true' --batch 10 --batch-by off", 0)).stderr).not.toContain('off');
+  });
+
   test.each([
     ["--command 'echo {n}' --batch 2", 'write {n...} for all of them'],
     ["--command 'echo {n...}'", '{n...} is the values of a batch and needs --batch'],
