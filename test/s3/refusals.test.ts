@@ -88,7 +88,7 @@ describe('a server that is not one of S3', { timeout: 60_000 }, () => {
   test.each<readonly [string, string, RegExp]>([
     ['does not speak TLS', 'https', /https:\S+ does not speak TLS; is http:\/\/ meant in AWS_ENDPOINT_URL\?/],
     ['answers 404', 'http', /http:\S+ answers HTTP 404 without an error of S3; is AWS_ENDPOINT_URL right\?/],
-  ])('is told as one that %s', async (_, scheme, words) => {
+  ])('is reported as one that %s', async (_, scheme, words) => {
     const { port } = await serve((response) => void response.writeHead(404).end('<html>'));
     const env = {
       AWS_ENDPOINT_URL: `${scheme}://127.0.0.1:${port}`,
@@ -109,7 +109,7 @@ describe('a server that freezes', { timeout: 60_000 }, () => {
   test.each([
     ['task-save s3://out/frozen/', 's3://out'],
     ['task-load s3://out/frozen.csv', 's3://out/frozen.csv'],
-  ])('is told at once, and ends after --patience: %s', async (command, place) => {
+  ])('is reported at once, and ends after --patience: %s', async (command, place) => {
     server.freeze(true);
     const end = await sh(`${command} --patience 1s`, { input: line('a'), env: server.env() });
     server.freeze(false);

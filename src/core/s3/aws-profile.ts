@@ -1,5 +1,5 @@
 /** Values of variables, or of a section of a profile, by name. */
-export type Variables = Readonly<Record<string, string | undefined>>;
+export type AwsValues = Readonly<Record<string, string | undefined>>;
 
 /** Credentials of AWS. */
 export interface AwsCredentials {
@@ -12,7 +12,7 @@ export interface AwsCredentials {
 export const AWS_ADVICE = 'set them, as in eval "$(aws configure export-credentials --format env)"';
 
 /** Returns the credentials in variables, or in a profile, which has the same names in small letters. */
-export function credentialsIn(values: Variables): AwsCredentials | undefined {
+export function credentialsIn(values: AwsValues): AwsCredentials | undefined {
   const {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
@@ -26,7 +26,7 @@ export function credentialsIn(values: Variables): AwsCredentials | undefined {
  * Returns the values in a section of a file of AWS, by names in capital letters. Later ones count; indented lines belong
  * to another value.
  */
-export function sectionOf(text: string, section: string): Variables {
+export function sectionOf(text: string, section: string): AwsValues {
   const values: Record<string, string> = Object.create(null);
   let isOurs = false;
   for (const line of text.replace(/^\ufeff/, '').split(/\r?\n/)) {

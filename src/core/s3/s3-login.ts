@@ -6,7 +6,7 @@ import { ioError, systemCode, TaskpipeError } from '../base/errors.ts';
 import { quoted } from '../base/terminal-text.ts';
 import { scrubbed } from '../options/secrets.ts';
 import { privacyFault } from '../storage/file-privacy.ts';
-import { AWS_ADVICE, type AwsCredentials, credentialsIn, sectionOf, type Variables } from './aws-profile.ts';
+import { AWS_ADVICE, type AwsCredentials, type AwsValues, credentialsIn, sectionOf } from './aws-profile.ts';
 
 /** Server, region and credentials. */
 export interface S3Login {
@@ -57,7 +57,7 @@ function checkPrivate(path: string): void {
   if (fault !== undefined) throw new TaskpipeError('USAGE', fault);
 }
 
-function noCredentials(profile: string, file: string, places: readonly Variables[]): never {
+function noCredentials(profile: string, file: string, places: readonly AwsValues[]): never {
   for (const [i, values] of places.entries())
     checkBoth(values, i === 0 ? '' : ` in the profile ${quoted(profile)}`);
   const where = env.AWS_PROFILE ? `the profile ${quoted(profile)} of ${file} has none` : `${file} has none`;
@@ -68,7 +68,7 @@ function noCredentials(profile: string, file: string, places: readonly Variables
 }
 
 /** @throws {TaskpipeError} `USAGE` if one half of the credentials is set */
-function checkBoth(values: Variables, where: string): void {
+function checkBoth(values: AwsValues, where: string): void {
   const [id, secret] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
   if (!values[id] === !values[secret]) return;
   const [has, lacks] = values[id] ? [id, secret] : [secret, id];
