@@ -33,7 +33,9 @@ const OTHERS = new Set([
   'OTHER', // further atoms of a report
   ...['EBADNAME', 'EFORMERR', 'ENOTFOUND'], // of DNS
   ...['SSL_CERT_FILE', 'TASK_AUTH_SECRET', 'TASK_KEY_PASSPHRASE'], // variables
+  ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   ...['TRUE', 'FALSE', 'EOF', 'LZIP'], // LZIP: the beginning of a packed file
+  ...['FORM', 'SINGLE'], // internal codes of answers for batches; users see ANSWER
   ...['TUNNEL_REFUSED', 'PROXY_UNAUTHORIZED', 'ADDRESS_DENIED', 'BAD_ANSWER'], // internal codes; users see CONNECTION and DENIED
   ...[
     'COUNT',
