@@ -12,8 +12,11 @@ import { inRound, type Round, run, type Start, type Way } from './support/round.
 const VICTIMS = ['load', 'exec', 'save', 'all'] as const;
 /** Number of pipelines that run at the same time. */
 const LANES = 3;
-/** Maximum number of attempts, each at an earlier moment, if a kill comes too late. */
-const TRIES = 6;
+/**
+ * Maximum number of attempts if a kill comes too late, each at half of the moment before: the last one is while the program
+ * still starts.
+ */
+const TRIES = 9;
 
 const WAYS: readonly Way[] = [
   { name: 'CSV', format: 'csv', out: 'out.csv', hasLedger: true, marks: false },
@@ -92,7 +95,7 @@ async function killedInTurn(start: Start, kills: readonly Plan[], lives: Lives):
         const at = kill.moment * (lives.get(kill.stage) as number);
         round.label = `${start.label}, ${kill.stage} killed at ${at.toFixed()} ms`;
         if (await run(round, { victim: kill.stage, at })) start.notes.count(kill.victim);
-        else missed.push({ ...kill, moment: kill.moment * 0.7 });
+        else missed.push({ ...kill, moment: kill.moment / 2 });
       }
       await run(round);
     });

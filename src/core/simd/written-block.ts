@@ -22,7 +22,8 @@ export class WrittenBlock {
     this.form = form;
     this.count = count;
     this.#bytes = bytes;
-    this.#starts = module.lines.slice(0, count + 1);
+    this.#starts = new Int32Array(count + 1);
+    this.#starts.set(module.lines.subarray(0, count));
     this.#starts[count] = module.number('linesEnd');
     this.#ends = module.ends.slice(0, count);
     this.#results = module.results.slice(0, 2 * count);

@@ -85,7 +85,7 @@ test('the hint after a save shows the table as a ledger, without the password', 
     `task-save 'postgres://postgres:hidden@127.0.0.1:${server.port}/postgres' --table h`,
     { env, input: failed },
   );
-  expect(stderr).toMatch(/task-load h\.rest\.ndjson/);
+  expect(stderr).toContain(`task-load postgres+127.0.0.1+${server.port}+postgres+h.rest.ndjson`);
   expect(stderr).not.toContain('hidden');
 }, 60_000);
 

@@ -497,3 +497,9 @@ test.each<SaveOptions>([
     }
   }
 });
+
+test('a block of more lines than the writer takes at once is saved whole', async () => {
+  const lines = Array.from({ length: 17_000 }, (_, i) => `{"uuid":"${i.toString(36)}"}\n`).join('');
+  const { written } = await expectSame(Buffer.from(`{"uuid":"first"}\n${lines}`), {}, [17, 262_000]);
+  expect(written).toBe(2 ** 14);
+});
