@@ -266,8 +266,12 @@ function isSuccess(task: Task): boolean {
   return state === undefined || state === 'SUCCESS';
 }
 
-/** Returns the record of a task that has no row: a failure that keeps its result, ready for `task-load`. */
+/**
+ * Returns the record of a task that has no row: a failure that keeps its result, ready for `task-load`. A task that has
+ * failed before keeps its own error: `withoutMisfit` would make it a success.
+ */
 function withMisfit(task: Task, error: Misfit): string {
+  if (!isSuccess(task)) return task.line;
   const never = { as: 'result', attempts: 0, at: new Date().toISOString(), ms: 0 };
   const { as, attempts, at, ms } = runOf(task.fields) ?? never;
   const why = { code: error.code, message: error.message };

@@ -60,3 +60,15 @@ test('a rest file goes away when all of its records are saved', async () => {
   await sh('task-save out.csv', { cwd, input: '{"uuid":"a"}\n' });
   expect(existsSync(join(cwd, 'out.csv.rest.ndjson'))).toBe(false);
 });
+
+test('a failure that does not fit the output keeps its own error, and is not a success later', async () => {
+  const cwd = freshFolder();
+  const run = '"run":{"state":"FAILURE","as":"result","attempts":1,"error":{"code":"EXIT","message":"no"}}';
+  const misfit = `{"uuid":"c","more":1,${run}}\n`;
+  await sh('task-save out.csv --all', { cwd, input: `{"uuid":"a",${run}}\n${misfit}` });
+  const rest = join(cwd, 'out.csv.rest.ndjson');
+  expect(readFileSync(rest, 'utf8')).toBe(misfit);
+  const { code, stderr } = await sh('task-save out.csv < out.csv.rest.ndjson', { cwd });
+  expect([code, stderr]).toEqual([1, expect.stringContaining('saved 0')]);
+  expect(readFileSync(rest, 'utf8')).toBe(misfit);
+});
