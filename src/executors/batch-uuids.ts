@@ -53,3 +53,22 @@ export class BatchUuids {
     return folded;
   }
 }
+
+/** Returns the places of the items of each uuid. @param owners uuid that each item shows; undefined for one that shows none */
+export function placesOf(owners: readonly (string | undefined)[]): Map<string, number[]> {
+  const places = new Map<string, number[]>();
+  for (const [i, uuid] of owners.entries()) {
+    if (uuid === undefined) continue;
+    const same = places.get(uuid);
+    if (same === undefined) places.set(uuid, [i]);
+    else same.push(i);
+  }
+  return places;
+}
+
+/** Returns the number of tasks of each uuid. */
+export function countsOf(tasks: readonly Task[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { uuid } of tasks) counts.set(uuid, (counts.get(uuid) ?? 0) + 1);
+  return counts;
+}

@@ -111,56 +111,60 @@ const scalar = fc.oneof(
     ),
   },
 );
-const sign = (mark: string) =>
-  fc.constantFrom(mark, mark, mark, mark, `${mark} `, `${mark} `, ` ${mark}`, `${mark}\t`, `${mark}  `);
-const { value } = fc.letrec<{ value: string }>((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small' },
-    { weight: 6, arbitrary: scalar },
-    {
-      weight: 1,
-      arbitrary: fc
-        .tuple(fc.array(tie('value'), { maxLength: 3 }), sign(','))
-        .map(([all, comma]) => `[${all.join(comma)}]`),
-    },
-    {
-      weight: 1,
-      arbitrary: fc
-        .array(fc.tuple(name, tie('value')), { maxLength: 3 })
-        .map((members) => objectOf(members, ':', ',')),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.constantFrom(
-        nested(30),
-        nested(31),
-        nested(62),
-        nested(63),
-        nested(64),
-        '[1,]',
-        '{"a":1,}',
-        '[,1]',
-        '{"a"}',
-        '{a:1}',
-        '[1 2]',
-        '{}',
-        '[]',
-        '{ }',
-        '[[]]',
-        '{"b":{"a":[{}]}}',
-      ),
-    },
-  ),
-}));
+/** Separators, some with white space around them. */
+export const sign = (mark: string): fc.Arbitrary<string> =>
+  fc.constantFrom(mark, mark, mark, mark, mark, `${mark} `, `${mark} `, ` ${mark}`, `${mark}\t`, `${mark}  `);
+
+/** Texts of nested values, many of which are invalid. */
+export function valuesOf(name: fc.Arbitrary<string>, scalar: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc.letrec<{ value: string }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      { weight: 6, arbitrary: scalar },
+      {
+        weight: 1,
+        arbitrary: fc
+          .tuple(fc.array(tie('value'), { maxLength: 3 }), sign(','))
+          .map(([all, comma]) => `[${all.join(comma)}]`),
+      },
+      {
+        weight: 2,
+        arbitrary: fc
+          .tuple(fc.array(fc.tuple(name, tie('value')), { maxLength: 3 }), sign(','))
+          .map(([members, comma]) => objectOf(members, ':', comma)),
+      },
+      { weight: 1, arbitrary: fc.constantFrom(...ODD) },
+    ),
+  })).value;
+}
+
+const ODD = [
+  ...[30, 31, 62, 63, 64].map((levels) => nested(levels)),
+  ...['[1,]', '{"a":1,}', '[,1]', '{"a"}', '{a:1}', '[1 2]', '{"a":1,"a":2}'],
+  ...['{}', '[]', '{ }', '[[]]', '{"b":{"a":[{}]}}'],
+  ...[40, 70].map((levels) => '['.repeat(levels) + ']'.repeat(levels)),
+];
 
 function nested(levels: number): string {
   return `${'[{"a":'.repeat(levels / 2)}1${'}]'.repeat(levels / 2)}`;
 }
 
-function objectOf(members: readonly (readonly [string, string])[], colon: string, comma: string): string {
+/** Returns the text of an object. */
+export function objectOf(members: readonly (readonly [string, string])[], colon = ':', comma = ','): string {
   return `{${members.map(([key, json]) => JSON.stringify(key) + colon + json).join(comma)}}`;
 }
 
+/** Texts of records in which one character is missing or replaced. */
+export function brokenOf(record: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc
+    .tuple(record, fc.nat(), fc.constantFrom('', '"', '\\', ',', ':', '}', ']', '\u0001', ' '))
+    .map(([json, at, mark]) => {
+      const cut = at % (json.length + 1);
+      return json.slice(0, cut) + mark + json.slice(cut + 1);
+    });
+}
+
+const value = valuesOf(name, scalar);
 const record = fc
   .tuple(fc.array(fc.tuple(name, value), { maxLength: 5 }), string, fc.nat(5), sign(':'), sign(','))
   .map(([others, url, at, colon, comma]) => objectOf(others.toSpliced(at, 0, ['url', url]), colon, comma));
@@ -186,15 +190,7 @@ const line = fc.oneof(
       '{"url":null,"url":"a"}',
     ),
   },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(record, fc.nat(), fc.constantFrom('', '"', '\\', ',', ':', '}', ']', '\u0001', ' '))
-      .map(([json, at, mark]) => {
-        const cut = at % (json.length + 1);
-        return json.slice(0, cut) + mark + json.slice(cut + 1);
-      }),
-  },
+  { weight: 1, arbitrary: brokenOf(record) },
 );
 /** Lines of NDJSON, and bytes that are not text. */
 export const piece: fc.Arbitrary<Buffer> = fc.oneof(

@@ -2,7 +2,7 @@ import { elementsFrom, elementsOf } from '../../core/record/json-text.ts';
 import { parseRecord } from '../../core/record/ndjson.ts';
 import { attribute, type Failure, type Fields, Task } from '../../core/record/task.ts';
 import { rawMember } from '../../core/record/template.ts';
-import { BatchUuids } from '../batch-uuids.ts';
+import { BatchUuids, countsOf, placesOf } from '../batch-uuids.ts';
 import type { Outcome } from '../contract.ts';
 import type { RetryOn } from '../program/retry-on.ts';
 import type { Assignment, BatchAnswer, BatchForm, InvalidAnswer } from './assignment.ts';
@@ -195,15 +195,8 @@ function inAnyOrder(
   outcomes: readonly Outcome[],
   who: string,
 ): Outcome[] {
-  const places = new Map<string, number[]>();
-  for (const [i, uuid] of owners.entries()) {
-    if (uuid === undefined) continue;
-    const same = places.get(uuid);
-    if (same === undefined) places.set(uuid, [i]);
-    else same.push(i);
-  }
-  const counts = new Map<string, number>();
-  for (const { uuid } of tasks) counts.set(uuid, (counts.get(uuid) ?? 0) + 1);
+  const places = placesOf(owners);
+  const counts = countsOf(tasks);
   const answered = (what: string): Outcome => ({
     error: { code: 'ANSWER', message: `${who} answered a batch ${what}` },
   });

@@ -6,7 +6,9 @@ import { CsvParser, type Dialect, ROW_FAULTS, type Row, rowEncoder } from '../..
 import type { FormatOptions, FoundRow, Misfit, OpenRows, Rows } from '../contract.ts';
 import { ColumnMapper, type UnusedFields } from './columns.ts';
 import type { Field } from './fields.ts';
+import { escapeFormula, unescaped } from './formulas.ts';
 import { leafPaths } from './leaf-paths.ts';
+import { isText, lackingOf, misfit, notText, sharedPath } from './misfits.ts';
 import { BOM, decoded, type Header, MAX_ROW, NOT_ASCII, NOT_UTF8, readHeader } from './output-header.ts';
 import { dialectOf } from './tsv-quotes.ts';
 
@@ -250,55 +252,4 @@ function wordsOf({ text, cells, fault }: Row, width: number): string | undefined
  */
 function isPlain(line: string): boolean {
   return line.isWellFormed() && !line.includes('\\u');
-}
-
-/** Returns true if a text file can hold the text, so that it is read back unchanged. */
-function isText(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0');
-}
-
-/** Returns the misfit for two attributes with one path. Adding or removing columns does not help. */
-function sharedPath(path: string): Misfit {
-  const shown = JSON.stringify(path);
-  const message = `two attributes have the path ${shown}: one with that name, and one inside an object; give one another name before task-save, or save to NDJSON, which holds both`;
-  return { code: 'VALUE', message, columns: [] };
-}
-
-function notText(what: string): Misfit {
-  const message = `${what} has a NUL or half of a surrogate pair, which a row of text cannot hold`;
-  return { code: 'VALUE', message, columns: [] };
-}
-
-/** Returns the missing names that a header can hold and does not have. */
-function lackingOf(missing: readonly string[], names: readonly string[] = []): string[] {
-  const there = new Set(names);
-  return missing.filter((name) => !there.has(name) && isText(name));
-}
-
-/** Number of names that a message shows. */
-const NAMED = 20;
-
-function misfit(missing: readonly string[], columns: readonly string[], path: string): Misfit {
-  if (!missing.every(isText)) return notText('the name of an attribute');
-  const names = missing.slice(0, NAMED).map((name) => JSON.stringify(name));
-  if (missing.length > NAMED) names.push(`and ${missing.length - NAMED} more`);
-  return {
-    code: 'COLUMNS',
-    message: `${path} has no column for ${names.join(', ')}; --widen adds columns, --fields leaves attributes out`,
-    columns: lackingOf(missing, columns),
-  };
-}
-
-const FORMULA = /^[=+\-@\t\r]/;
-const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-
-/** Escapes a cell that a spreadsheet would run as a formula (OWASP, "CSV Injection"). */
-function escapeFormula(cell: string): string {
-  return FORMULA.test(cell) && !NUMBER.test(cell) ? `'${cell}` : cell;
-}
-
-/** Returns the name of a column without the escape. */
-function unescaped(name: string): string {
-  const bare = name.slice(1);
-  return name === `'${bare}` && escapeFormula(bare) === name ? bare : name;
 }

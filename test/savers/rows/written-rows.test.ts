@@ -7,6 +7,7 @@ import { readTasks } from '../../../src/core/record/ndjson.ts';
 import type { RowForm } from '../../../src/core/simd/row-form.ts';
 import type { BadInput } from '../../../src/core/text/lines.ts';
 import { type SaveOptions, save } from '../../../src/stages/save/save.ts';
+import { brokenOf, objectOf, sign, valuesOf } from '../../support/odd-ndjson.ts';
 import { freshFolder } from '../../support/run.ts';
 
 interface Saved {
@@ -192,47 +193,7 @@ const scalar = fc.oneof(
     ),
   },
 );
-const sign = (mark: string) =>
-  fc.constantFrom(mark, mark, mark, mark, mark, `${mark} `, ` ${mark}`, `${mark}\t`);
-
-function objectOf(members: readonly Named[], colon = ':', comma = ','): string {
-  return `{${members.map(([key, json]) => JSON.stringify(key) + colon + json).join(comma)}}`;
-}
-
-const { value } = fc.letrec<{ value: string }>((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small' },
-    { weight: 6, arbitrary: scalar },
-    {
-      weight: 1,
-      arbitrary: fc
-        .tuple(fc.array(tie('value'), { maxLength: 3 }), sign(','))
-        .map(([all, comma]) => `[${all.join(comma)}]`),
-    },
-    {
-      weight: 2,
-      arbitrary: fc
-        .tuple(fc.array(fc.tuple(name, tie('value')), { maxLength: 3 }), sign(','))
-        .map(([members, comma]) => objectOf(members, ':', comma)),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.constantFrom(
-        '{}',
-        '[]',
-        '{ }',
-        '[[]]',
-        '[1,]',
-        '{"a":1,}',
-        '{"a"}',
-        '{"b":{"a":[{}]}}',
-        '{"a":1,"a":2}',
-        `${'['.repeat(40)}${']'.repeat(40)}`,
-        `${'['.repeat(70)}${']'.repeat(70)}`,
-      ),
-    },
-  ),
-}));
+const value = valuesOf(name, scalar);
 const run = fc.constantFrom(
   '{"state":"SUCCESS","as":"result","attempts":1,"at":"2026-01-01T00:00:00.000Z","ms":3}',
   '{"state":"SUCCESS"}',
@@ -337,15 +298,7 @@ const line = fc.oneof(
       '{"uuid":"a","uuid":"b"}',
     ),
   },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(record, fc.nat(), fc.constantFrom('', '"', '\\', ',', ':', '}', ']', '\u0001', ' '))
-      .map(([json, at, mark]) => {
-        const cut = at % (json.length + 1);
-        return json.slice(0, cut) + mark + json.slice(cut + 1);
-      }),
-  },
+  { weight: 1, arbitrary: brokenOf(record) },
 );
 const bytes = fc
   .tuple(

@@ -1,6 +1,6 @@
 import { elementsOf, type Member, membersOf } from '../../../core/record/json-text.ts';
 import type { Task } from '../../../core/record/task.ts';
-import { BatchUuids } from '../../batch-uuids.ts';
+import { BatchUuids, countsOf, placesOf } from '../../batch-uuids.ts';
 
 /** Items of an answer for the tasks of its batch, as JSON texts; undefined for a task without an item. */
 export type Paired = readonly (string | undefined)[];
@@ -73,13 +73,7 @@ function byUuid(
 ): Paired | Mismatch | undefined {
   const shown = items.map((item) => textIn(item, name));
   const owners = shown.map((text) => (text === undefined ? undefined : uuids.match(text)));
-  const places = new Map<string, number[]>();
-  for (const [i, uuid] of owners.entries()) {
-    if (uuid === undefined) continue;
-    const same = places.get(uuid);
-    if (same === undefined) places.set(uuid, [i]);
-    else same.push(i);
-  }
+  const places = placesOf(owners);
   if (places.size === 0) return undefined;
   // Most ids are those of the server, and some may look like the uuid of a task.
   if (name === 'id' && shown.some((text, i) => text !== undefined && owners[i] === undefined))
@@ -89,8 +83,7 @@ function byUuid(
   const isAtPlace = (text: string | undefined, i: number): boolean =>
     text === undefined || (owners[i] !== undefined && owners[i] === tasks[i]?.uuid);
   if (items.length === tasks.length && shown.every(isAtPlace)) return items.map(({ text }) => text);
-  const counts = new Map<string, number>();
-  for (const { uuid } of tasks) counts.set(uuid, (counts.get(uuid) ?? 0) + 1);
+  const counts = countsOf(tasks);
   for (const [uuid, [first = 0, ...others]] of places) {
     if (others.length + 1 === counts.get(uuid)) continue;
     const other = others.find((i) => items[i]?.text !== items[first]?.text);
