@@ -88,6 +88,12 @@ export function readTasks(chunks: AsyncIterable<Buffer>, options: TaskOptions): 
   const parse = taskParser();
   if (form === undefined) return parseLines(chunks, options, parse);
   return readBlocks(chunks, options, function* (bytes, first) {
+    const block = form()?.write(bytes);
+    if (block === undefined) {
+      const lines = splitLines(bytes, first, maxLine);
+      yield parsedLines(lines, options, parse);
+      return lines.texts.length;
+    }
     const tasks: Task[] = [];
     let line = first;
     const parseFrom = (from: number, before: number): void => {
@@ -95,10 +101,9 @@ export function readTasks(chunks: AsyncIterable<Buffer>, options: TaskOptions): 
       for (const task of parsedLines(lines, options, parse)) tasks.push(task);
       line += lines.texts.length;
     };
-    const block = form()?.write(bytes);
     let parsed = 0; // end of the lines that became tasks
-    for (let i = 0; i < (block?.count ?? 0); i++) {
-      if (block?.hasRow(i, maxLine) !== true) continue;
+    for (let i = 0; i < block.count; i++) {
+      if (!block.hasRow(i, maxLine)) continue;
       const start = block.startOf(i);
       if (parsed < start) parseFrom(parsed, start - 1);
       tasks.push(Task.ofRow(block, i));
